@@ -1,0 +1,141 @@
+"""Resources of the `slipway` plug-in: what is made on the machine that runs Pulumi.
+
+The plug-in itself is `toolchain/machine_plugin`; `Pulumi.yaml` names its folder, so every engine
+finds it without an installation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+KUBECONFIG = "kubeconfig"
+
+
+@dataclass(frozen=True)
+class PortForward:
+    """A TCP port of the machine's loopback address that leads to a port of the node."""
+
+    host: int
+    node: int
+
+
+class LocalCluster(pulumi.CustomResource):
+    """A single-node Kubernetes cluster on this machine.
+
+    Args:
+        resource_name: Logical name.
+        name: Name of the cluster; also its folder's and network namespace's.
+        distributions: Ordered choice; the first that this machine can get is used. The choice of
+            an existing cluster is kept while it is on the list.
+        ports: What is reachable on the loopback address.
+        opts: Resource options.
+
+    Attributes:
+        distribution: The distribution that was chosen.
+        version: Kubernetes version, with its leading `v`.
+        identity: Changes exactly when the cluster is created anew.
+        kubeconfig: Admin kubeconfig (YAML); secret.
+        running: Whether the node runs; a stopped one is started by the next `up`.
+    """
+
+    distribution: pulumi.Output[str]
+    version: pulumi.Output[str]
+    identity: pulumi.Output[str]
+    kubeconfig: pulumi.Output[str]
+    running: pulumi.Output[bool]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        name: str,
+        distributions: Sequence[str],
+        ports: Sequence[PortForward],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(
+            "slipway:machine:LocalCluster",
+            resource_name,
+            {
+                "name": name,
+                "distributions": list(distributions),
+                "ports": [{"host": port.host, "node": port.node} for port in ports],
+                "distribution": None,
+                "version": None,
+                "identity": None,
+                KUBECONFIG: None,
+                "running": None,
+            },
+            pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions(additional_secret_outputs=[KUBECONFIG]), opts
+            ),
+        )
+
+
+class Image(pulumi.CustomResource):
+    """A container image built on this machine and brought to where a cluster pulls from.
+
+    The reference carries a tag derived from everything that goes into the image, so it is known in
+    a preview, an unchanged image is not built again, and a changed one rolls the pods.
+
+    Args:
+        resource_name: Logical name.
+        recipe: Name of a recipe in `toolchain/images`.
+        store: Where the image goes: `local:<cluster>`.
+        opts: Resource options.
+
+    Attributes:
+        ref: Reference to use in a pod.
+    """
+
+    ref: pulumi.Output[str]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        recipe: str,
+        store: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(
+            "slipway:machine:Image",
+            resource_name,
+            {"recipe": recipe, "store": store, "ref": None},
+            opts,
+        )
+
+
+class ModelFile(pulumi.CustomResource):
+    """A model file of this machine, copied to a folder of the node named after its digest.
+
+    Args:
+        resource_name: Logical name.
+        source: Path of the file, relative to the project; never the machine's absolute path, so
+            that two clones plan the same.
+        digest: SHA-256 of the file, 64 hex digits; a file that does not match is refused.
+        store: Where the file goes: `local:<cluster>`.
+        opts: Resource options.
+
+    Attributes:
+        node_path: Folder on the node that holds the file under its own name.
+    """
+
+    node_path: pulumi.Output[str]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        source: str,
+        digest: str,
+        store: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(
+            "slipway:machine:ModelFile",
+            resource_name,
+            {"source": source, "digest": digest, "store": store, "node_path": None},
+            opts,
+        )
