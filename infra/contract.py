@@ -80,7 +80,8 @@ class ClusterTraits:
 
     Attributes:
         store: Where images and model files are brought for this cluster, in the form that the
-            `store` argument of the resources in `infra.machine` takes (`local:<cluster>`).
+            `store` argument of the resources in `infra.machine` takes. It changes with the
+            cluster's identity, so whatever takes it waits for the cluster.
         load_balancer: How the gateway is reached.
         storage_class: Default StorageClass; `None` where the cluster has no provisioner.
         gateway_class: A GatewayClass that the cluster brings itself, if any.
@@ -109,25 +110,56 @@ class ClusterHandle:
         identity: Changes exactly when the cluster is another one.
         kubeconfig: Secret output.
         provider: The explicit provider that every Kubernetes resource takes.
+        machine: The explicit provider of the resources in `infra.machine`.
         traits: In what this cluster differs from others.
         exports: What the stack shows as its `cluster` output.
+        deleted_with: The resource whose deletion takes everything in the cluster with it; `None`
+            where objects of the cluster own something outside it, such as a load balancer.
     """
 
     name: str
     identity: pulumi.Output[str]
     kubeconfig: pulumi.Output[str]
     provider: kubernetes.Provider
+    machine: pulumi.ProviderResource
     traits: ClusterTraits
     exports: Mapping[str, pulumi.Input[Any]]
+    deleted_with: pulumi.Resource | None = None
+
+    @property
+    def options(self) -> pulumi.ResourceOptions:
+        """The options of a component on this cluster; its children inherit them."""
+        return pulumi.ResourceOptions(
+            providers=[self.provider, self.machine], deleted_with=self.deleted_with
+        )
 
 
 @dataclass(frozen=True)
 class GatewayReference:
-    """The Gateway that routes attach to (Gateway API `ParentReference`)."""
+    """The Gateway that routes attach to (Gateway API `ParentReference`).
 
-    name: str
-    namespace: str
-    section: str | None = None
+    Attributes:
+        name: Name of the Gateway; using it waits for the Gateway.
+        namespace: Its namespace.
+        section: Name of the listener.
+    """
+
+    name: pulumi.Input[str]
+    namespace: pulumi.Input[str]
+    section: str
+
+
+@dataclass(frozen=True)
+class TeamReference:
+    """Where a team's workloads run.
+
+    Attributes:
+        namespace: The team's namespace.
+        service_account: The service account of the team's workloads, in that namespace.
+    """
+
+    namespace: pulumi.Output[str]
+    service_account: pulumi.Output[str]
 
 
 @dataclass(frozen=True)
@@ -137,11 +169,11 @@ class PlatformHandle:
     Attributes:
         gateway: The Gateway that routes attach to.
         address: URL at which that gateway answers, without a trailing slash.
-        namespaces: Namespace by team name; using one waits for the team's objects.
+        teams: Teams by name.
         labels: Labels that monitoring selects by.
     """
 
     gateway: GatewayReference
     address: pulumi.Output[str]
-    namespaces: Mapping[str, pulumi.Output[str]]
-    labels: Mapping[str, str]
+    teams: Mapping[str, TeamReference]
+    labels: Mapping[str, str] = field(default_factory=dict)

@@ -20,6 +20,33 @@ class PortForward:
     node: int
 
 
+class Provider(pulumi.ProviderResource):
+    """The explicit provider of this plug-in: a stack disables every default one.
+
+    A default provider would also be handed the stack's whole `slipway:` configuration.
+
+    Args:
+        resource_name: Logical name.
+        opts: Resource options.
+    """
+
+    def __init__(self, resource_name: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("slipway", resource_name, {}, opts)
+
+
+def local_store(cluster: str, identity: pulumi.Input[str]) -> pulumi.Output[str]:
+    """Return the `store` argument that stands for a local cluster: `local:<cluster>/<identity>`.
+
+    It changes with the cluster's identity, so what a cluster held is brought to the one that
+    takes its name.
+
+    Args:
+        cluster: Name of the cluster.
+        identity: `LocalCluster.identity`.
+    """
+    return pulumi.Output.concat(f"local:{cluster}/", identity)
+
+
 class LocalCluster(pulumi.CustomResource):
     """A single-node Kubernetes cluster on this machine.
 
@@ -82,7 +109,7 @@ class Image(pulumi.CustomResource):
     Args:
         resource_name: Logical name.
         recipe: Name of a recipe in `toolchain/images`.
-        store: Where the image goes: `local:<cluster>`.
+        store: Where the image goes: `local:<cluster>/<identity>`, of `local_store`.
         opts: Resource options.
 
     Attributes:
@@ -115,7 +142,7 @@ class ModelFile(pulumi.CustomResource):
         source: Path of the file, relative to the project; never the machine's absolute path, so
             that two clones plan the same.
         digest: SHA-256 of the file, 64 hex digits; a file that does not match is refused.
-        store: Where the file goes: `local:<cluster>`.
+        store: Where the file goes: `local:<cluster>/<identity>`, of `local_store`.
         opts: Resource options.
 
     Attributes:
