@@ -1,0 +1,106 @@
+"""scikit-learn models, saved by joblib.
+
+Tensors carry the names that skl2onnx gives them (`X`; `label` and `probabilities`; `variable`), so
+a client does not notice when a model moves from one format to the other.
+"""
+
+import logging
+import pickle
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.exceptions import InconsistentVersionWarning
+
+from slipway_server.errors import ModelError, RequestError
+from slipway_server.tensors import BYTES, Array, TensorSpec, datatype_of
+
+_log = logging.getLogger(__name__)
+
+INPUT = "X"
+_FREE = -1
+
+# What unpickling a file that is no pickle, or one of another library, ends in.
+_LOAD_ERRORS = (
+    pickle.UnpicklingError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    IndexError,
+    KeyError,
+    OSError,
+    TypeError,
+    ValueError,
+)
+
+
+class SklearnModel:
+    """A fitted estimator or pipeline that has `predict`."""
+
+    platform = "sklearn_joblib"
+
+    def __init__(self, path: Path) -> None:
+        self._estimator = _load(path)
+        features = getattr(self._estimator, "n_features_in_", None)
+        if features is None:
+            # A pipeline that starts with a text vectorizer: it takes strings, one a row.
+            self.inputs = (TensorSpec(INPUT, BYTES, (_FREE,)),)
+            probe: Array = np.array([""], dtype=object)
+        else:
+            self.inputs = (TensorSpec(INPUT, "FP64", (_FREE, int(features))),)
+            probe = np.zeros((1, int(features)))
+        self._methods = _methods(self._estimator)
+        self.outputs = tuple(self._output_spec(path, name, probe) for name in self._methods)
+
+    def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> Sequence[Array]:
+        """Call the estimator once per requested output; see `Model.predict`."""
+        try:
+            return [np.asarray(self._methods[name](inputs[INPUT])) for name in outputs]
+        except ValueError as error:
+            raise RequestError(f"the model cannot work on these inputs: {_line(error)}") from None
+
+    def _output_spec(self, path: Path, name: str, probe: Array) -> TensorSpec:
+        """Describe an output by what a prediction on zeros looks like; this also warms up."""
+        try:
+            result = self.predict({INPUT: probe}, [name])[0]
+            return TensorSpec(name, datatype_of(result), (_FREE, *result.shape[1:]))
+        except RequestError as error:
+            raise ModelError(f"{path}: {error}") from None
+        except KeyError:
+            raise ModelError(f"{path}: the protocol cannot carry output '{name}'") from None
+
+
+def _load(path: Path) -> Any:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", InconsistentVersionWarning)
+        try:
+            estimator = joblib.load(path)
+        except _LOAD_ERRORS as error:
+            raise ModelError(
+                f"{path}: not a scikit-learn model saved by joblib: {_line(error)}"
+            ) from None
+    if caught:
+        _log.warning("%s: %s", path, _line(caught[0].message))
+    if not isinstance(estimator, BaseEstimator) or not hasattr(estimator, "predict"):
+        raise ModelError(f"{path}: holds a {type(estimator).__name__}, not a model with predict()")
+    return estimator
+
+
+def _methods(estimator: Any) -> dict[str, Callable[[Array], Any]]:
+    if not is_classifier(estimator):
+        return {"variable": estimator.predict}
+    methods: dict[str, Callable[[Array], Any]] = {"label": estimator.predict}
+    # One array per target, so no tensor, where there are several targets.
+    several_targets = isinstance(getattr(estimator, "classes_", None), list)
+    if hasattr(estimator, "predict_proba") and not several_targets:
+        methods["probabilities"] = estimator.predict_proba
+    return methods
+
+
+def _line(error: object) -> str:
+    text = " ".join(str(error).split())
+    return text or type(error).__name__
