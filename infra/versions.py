@@ -22,8 +22,8 @@ KUBERNETES: Final = "1.37.2"
 KUBECTL: Final = "1.37.1"
 ETCD: Final = "3.6.16"
 CONTAINERD: Final = "2.4.2"
-RUNC: Final = "1.4.0"
-CNI_PLUGINS: Final = "1.8.0"
+RUNC: Final = "1.4.2"
+CNI_PLUGINS: Final = "1.9.0"
 COREDNS: Final = "1.13.1"
 TRAEFIK: Final = "3.6.0"
 HELM: Final = "3.22.0"
@@ -32,3 +32,6 @@ HELM: Final = "3.22.0"
 K3S: Final = "1.36.2+k3s1"
 # PyPI's wheel of the Go toolchain, for machines without a Go that is new enough.
 GO: Final = "1.26.6"
+
+# Our own: raise it with every change to toolchain/go/pause.
+PAUSE: Final = "1.0.0"
