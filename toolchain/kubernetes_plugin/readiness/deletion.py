@@ -8,7 +8,7 @@ from typing import Any
 from toolchain.kubernetes_plugin.client import ObjectClient
 from toolchain.kubernetes_plugin.errors import ClusterError
 from toolchain.kubernetes_plugin.readiness import rules
-from toolchain.kubernetes_plugin.readiness.errors import NotReady
+from toolchain.kubernetes_plugin.readiness.errors import Cause, NotReady
 from toolchain.kubernetes_plugin.readiness.fields import (
     Document,
     documents,
@@ -72,7 +72,7 @@ def wait_until_deleted(
             said = line
             report(line)
         if pace.over:
-            cause = "cancelled" if pace.cancelled else "timed out"
+            cause: Cause = "cancelled" if pace.cancelled else "timed out"
             headline = f"Deletion of '{name(obj)}' {cause}"
             raise NotReady(headline, list(_kept_by(live)) or [line], live, cause)
         if _saw_deletion(client, obj, pace, report):

@@ -58,6 +58,16 @@ RULES = {
     ),
 }
 
+_JUDGED_WHEN_READ = {
+    ("", "Pod"),
+    ("", "Service"),
+    ("apps", "DaemonSet"),
+    ("apps", "Deployment"),
+    ("apps", "StatefulSet"),
+    ("batch", "Job"),
+    ("networking.k8s.io", "Ingress"),
+}
+
 # Kinds whose deletion the official plug-in does not wait for either when awaiting is skipped.
 _SKIPS_DELETION = {
     ("", "Namespace"),
@@ -84,6 +94,12 @@ def rule_for(obj: Document, inputs: Document) -> Rule | None:
     if stated:
         return Rule(criteria.judge_all(criteria.parse(stated)))
     return RULES.get((group(obj), text(obj, "kind")))
+
+
+def rule_for_read(obj: Document, inputs: Document) -> Rule | None:
+    """Return the rule that a read object is judged by, `None` if it is not judged."""
+    kind = (group(obj), text(obj, "kind"))
+    return RULES[kind] if kind in _JUDGED_WHEN_READ and not skips_await(inputs) else None
 
 
 def skips_await(inputs: Document) -> bool:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 from toolchain.kubernetes_plugin.client import EventType, Object, ObjectClient
 from toolchain.kubernetes_plugin.errors import ClusterError
@@ -67,6 +67,26 @@ def wait_until_ready(
     return _Wait(client, obj, rule, pace, report).run()
 
 
+def check_ready(client: ObjectClient, obj: dict[str, Any], inputs: Document) -> None:
+    """Look once whether an object that was read is ready, without waiting for anything.
+
+    A refresh says so of an object that broke since; kinds that the official plug-in does not judge
+    in a refresh are not judged.
+
+    Args:
+        client: The cluster.
+        obj: The object as it was read.
+        inputs: The object as the program states it.
+
+    Raises:
+        NotReady: The object is not ready.
+    """
+    rule = rules.rule_for_read(obj, inputs)
+    if rule is not None:
+        pace = Pace(0.0, threading.Event())
+        _Wait(client, obj, rule, pace, lambda line: None).run()
+
+
 class _Wait:
     """One wait: the object as last seen, and what was last said about it."""
 
@@ -98,8 +118,8 @@ class _Wait:
             return self._live
         self._explain()
         if isinstance(verdict, Failed):
-            self._give_up("failed", verdict.message)
-        self._give_up("cancelled" if self._pace.cancelled else "timed out", verdict.message)
+            raise self._failure("failed", verdict.message)
+        raise self._failure("cancelled" if self._pace.cancelled else "timed out", verdict.message)
 
     def _follow(self) -> Verdict:
         """Follow the object's changes for a while and return what is known then."""
@@ -177,8 +197,8 @@ class _Wait:
             self._say(f"Cannot read {kind} {who}: {error}")
             return
         if live is None or uid(live) != self._uid:
-            self._give_up("gone", f"{kind} {who} was deleted while it was waited for")
-        elif number(live, "metadata", "generation") >= self._generation:
+            raise self._failure("gone", f"{kind} {who} was deleted while it was waited for")
+        if number(live, "metadata", "generation") >= self._generation:
             self._live = live
 
     def _explain(self) -> None:
@@ -197,7 +217,7 @@ class _Wait:
             self._said = line
             self._report(line)
 
-    def _give_up(self, cause: Cause, message: str) -> NoReturn:
+    def _failure(self, cause: Cause, message: str) -> NotReady:
         who = name(self._live)
         headline = {
             "timed out": f"'{who}' timed out waiting to be Ready",
@@ -205,4 +225,4 @@ class _Wait:
             "failed": f"Resource '{who}' was created but failed to initialize",
             "gone": f"Resource '{who}' vanished",
         }[cause]
-        raise NotReady(headline, [message, *self._reasons], self._live, cause)
+        return NotReady(headline, [message, *self._reasons], self._live, cause)
