@@ -400,6 +400,21 @@ K3S: Final = Program(
     ),
 )
 
+# The first process of every pod: our own, since a registry's image of it cannot be had everywhere.
+PAUSE: Final = Program(
+    name="pause",
+    version=versions.PAUSE,
+    binaries=("pause",),
+    probe=None,
+    sources=(
+        GoBuild(
+            modules=(GoModule(folder="pause", packages=(".",), output="pause"),),
+            disk=_GB // 4,
+            seconds=15,
+        ),
+    ),
+)
+
 ALL: Final = (
     PULUMI,
     KUBECTL,
@@ -412,4 +427,5 @@ ALL: Final = (
     COREDNS,
     TRAEFIK,
     K3S,
+    PAUSE,
 )

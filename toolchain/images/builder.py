@@ -56,7 +56,7 @@ def _fill(wanted: Recipe, context: Path, project: Path, report: Report) -> None:
     """Put all files that the Containerfile names into the build's folder."""
     context.mkdir()
     for program in wanted.programs:
-        _copy(programs.path(program), context / "bin" / program, mode=0o755)
+        _copy(programs.path(program, report), context / "bin" / program, mode=0o755)
     if wanted.certificates:
         _copy(recipes.certificates(), context / "ca-certificates.crt")
     if wanted.application is None:
@@ -81,7 +81,13 @@ def _buildah(wanted: Recipe, reference: str, context: Path, work: Path, report: 
     made = work / "image.tar"
     # A store of its own for each build, so that only the archive stays behind; `vfs` and `chroot`
     # need nothing from the kernel that a container on a build machine may lack.
-    buildah = [programs.path("buildah"), "--root", work / "store", "--runroot", work / "run"]
+    buildah: list[str | Path] = [
+        programs.path("buildah", report),
+        "--root",
+        work / "store",
+        "--runroot",
+        work / "run",
+    ]
     buildah += ["--storage-driver", "vfs"]
     env = {**os.environ, "BUILDAH_ISOLATION": "chroot", "TMPDIR": str(work)}
     containerfile = PROJECT / wanted.containerfile

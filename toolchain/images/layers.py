@@ -54,7 +54,7 @@ def base(wanted: Base, report: Report) -> Path:
             cache.require_free(target, BASE_DISK, "making the Debian base")
             with cache.staging(name) as work:
                 run(
-                    _mmdebstrap(wanted, work / "base.tar"),
+                    _mmdebstrap(wanted, work / "base.tar", report),
                     step="making the Debian base",
                     report=report,
                 )
@@ -102,8 +102,12 @@ def _publish(made: Path, target: Path) -> None:
             other.unlink(missing_ok=True)
 
 
-def _mmdebstrap(wanted: Base, into: Path) -> list[str | Path]:
-    command: list[str | Path] = [programs.path("mmdebstrap"), "--quiet", "--variant=minbase"]
+def _mmdebstrap(wanted: Base, into: Path, report: Report) -> list[str | Path]:
+    command: list[str | Path] = [
+        programs.path("mmdebstrap", report),
+        "--quiet",
+        "--variant=minbase",
+    ]
     command += ["--format=tar", f"--include={','.join(wanted.packages)}"]
     command += ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"]
     command += [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in UNREAD]
