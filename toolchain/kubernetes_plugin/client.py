@@ -16,7 +16,7 @@ class ObjectClient(Protocol):
 
     `namespace` is ignored for cluster-scoped kinds. Except where a method says otherwise, a refusal
     of the server raises `toolchain.kubernetes_plugin.errors.ApiError`, a server that does not
-    answer raises `Unreachable`, and a kind that the server does not serve raises `KindNotServed`
+    answer raises `UnreachableError`, and a kind that it does not serve raises `KindNotServedError`
     (all three are subclasses of `ClusterError`).
     """
 
@@ -24,17 +24,6 @@ class ObjectClient(Protocol):
         self, api_version: str, kind: str, name: str, namespace: str | None = None
     ) -> Object | None:
         """Return one object, or `None` if it, its namespace or its kind does not exist."""
-        ...
-
-    def list(
-        self,
-        api_version: str,
-        kind: str,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        field_selector: str | None = None,
-    ) -> list[Object]:
-        """Return every object of a kind that the selectors match, of one namespace or of all."""
         ...
 
     def watch(
@@ -87,4 +76,15 @@ class ObjectClient(Protocol):
 
         With `uid`, only the object of that identity is deleted.
         """
+        ...
+
+    def list(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> list[Object]:
+        """Return every object of a kind that the selectors match, of one namespace or of all."""
         ...

@@ -8,11 +8,11 @@ class ClusterError(Exception):
     """A request to a cluster that gave no result; the message is for a person."""
 
 
-class Unreachable(ClusterError):
+class UnreachableError(ClusterError):
     """The API server did not answer, or its answer was not that of an API server."""
 
 
-class KindNotServed(ClusterError):
+class KindNotServedError(ClusterError):
     """The API server serves no such kind in that version."""
 
     def __init__(self, api_version: str, kind: str) -> None:
