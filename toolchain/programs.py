@@ -101,7 +101,7 @@ def ensure(names: Iterable[str], report: Report = silent) -> None:
         ToolchainError: One of them cannot be had on this machine.
     """
     wanted = list(dict.fromkeys(names))
-    pinned = list(dict.fromkeys(_program(name) for name in wanted if name not in SYSTEM))
+    pinned = _pinned(wanted)
     absent = [name for name in wanted if name in SYSTEM and _find(name) is None]
     if absent:
         debian.install(dict.fromkeys(SYSTEM[name] for name in absent), report)
@@ -120,8 +120,7 @@ def ensure(names: Iterable[str], report: Report = silent) -> None:
 
 def folders(names: Iterable[str]) -> list[Path]:
     """Return the folders of programs, for PATH; they need not exist yet."""
-    pinned = dict.fromkeys(_program(name) for name in names if name not in SYSTEM)
-    return [installation.folder_of(program) for program in pinned]
+    return [installation.folder_of(program) for program in _pinned(names)]
 
 
 def obtainable(name: str) -> Obtainable:
@@ -171,6 +170,12 @@ def _program(name: str) -> Program:
         if name == program.name or name in program.binaries:
             return program
     raise ToolchainError(f"no program is called {name!r}: toolchain/catalog.py has the table")
+
+
+def _pinned(names: Iterable[str]) -> list[Program]:
+    """Return the pinned programs among the names, each once, in their order."""
+    found = [_program(name) for name in names if name not in SYSTEM]
+    return list({program.name: program for program in found}.values())
 
 
 def _find(name: str) -> Path | None:
