@@ -22,6 +22,7 @@ _CONTAINERD = "github.com/containerd/containerd/v2"
 _CNI = "github.com/containernetworking/plugins"
 _CNI_PLUGINS = {
     "bridge": "main",
+    "ptp": "main",
     "loopback": "main",
     "host-local": "ipam",
     "portmap": "meta",
