@@ -53,19 +53,21 @@ def related_to(client: ObjectClient, obj: Document, rule: Rule) -> Related:
 
 
 def evidence_about(client: ObjectClient, obj: dict[str, Any]) -> Evidence:
-    """Fetch what may explain why an object is not ready.
+    """Fetch what may explain why an object is not ready."""
+    pods = _pods_of(client, obj)
+    unready = [pod for pod in pods if not holds(pod, "Ready")][:_PODS_LOOKED_AT]
+    events = {uid(item): _events_of(client, item) for item in (obj, *unready)}
+    return Evidence(pods=pods, events=events)
 
-    Credentials that may not read pods or events only make the explanation poorer.
-    """
+
+def _events_of(client: ObjectClient, obj: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return an object's events; none for credentials that may not read them."""
     try:
-        pods = _pods_of(client, obj)
-        unready = [pod for pod in pods if not holds(pod, "Ready")][:_PODS_LOOKED_AT]
-        events = {uid(item): client.events(item) for item in (obj, *unready) if uid(item)}
+        return client.events(obj)
     except ApiError as error:
         if error.forbidden:
-            return Evidence()
+            return []
         raise
-    return Evidence(pods=pods, events=events)
 
 
 def _pods_of(client: ObjectClient, obj: dict[str, Any]) -> list[dict[str, Any]]:

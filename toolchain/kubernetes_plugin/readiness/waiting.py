@@ -205,7 +205,8 @@ class _Wait:
         try:
             found = explain.reasons(self._live, evidence_about(self._client, self._live))
         except ClusterError:
-            # The cluster cannot be asked why; that it does not answer was said already.
+            # A poorer message is no reason to fail: the credentials may not read pods, and that a
+            # cluster does not answer is what the next look at the object itself says.
             return
         self._reasons = found
 

@@ -32,7 +32,13 @@ class FakeCancellation(threading.Event):
 
 
 class FakeCluster:
-    """Objects by kind and name, and a script: what changes at which second."""
+    """Objects by kind and name, and a script: what changes at which second.
+
+    Attributes:
+        calls: Verb and kind of every request.
+        failing: Errors that the next requests of a verb end with.
+        closing: How many of the next watches the server closes at once.
+    """
 
     def __init__(self, clock: FakeClock, *objects: Object) -> None:
         self.clock = clock
@@ -40,6 +46,7 @@ class FakeCluster:
         self.event_list: dict[str, list[Object]] = {}
         self.calls: list[tuple[str, str]] = []
         self.failing: dict[str, list[Exception]] = {}
+        self.closing = 0
         self._script: list[tuple[float, Change]] = []
         self._version = 0
         self._pending: list[tuple[EventType, Object]] = []
@@ -84,6 +91,9 @@ class FakeCluster:
         for (of_kind, of_name), obj in list(self.objects.items()):
             if of_kind == kind and name in (None, of_name):
                 yield "ADDED", obj
+        if self.closing:
+            self.closing -= 1
+            return
         end = self.clock.seconds + timeout_seconds
         while self._script and self._script[0][0] <= end:
             second, change = self._script.pop(0)

@@ -272,6 +272,11 @@ DAEMON_SETS: dict[str, tuple[Object, bool, str]] = {
         False,
         "delete the old pods",
     ),
+    "just created": (
+        {"kind": "DaemonSet", "metadata": {"name": "agent", "generation": 1}},
+        False,
+        "to see the change",
+    ),
     "not seen by the controller": (
         daemon_set(observed=1, **on_nodes(1, 1, 1, 1)),
         False,

@@ -97,7 +97,15 @@ def test_a_wait_that_sees_no_change_repeats_no_line_and_does_not_spin(waiter: Wa
     assert 20 <= watches <= 22
 
 
-def test_a_watch_that_ends_at_once_is_not_repeated_at_once(waiter: Waiter) -> None:
+def test_a_watch_that_the_server_closes_is_not_repeated_at_once(waiter: Waiter) -> None:
+    waiter.cluster.closing = 20
+    waiter.cluster.at(0.0, lambda cluster: cluster.put(deployment(2)))
+    waiter.wait(deployment(0), timeout=600)
+    assert waiter.cluster.calls.count(("watch", "Deployment")) == 21
+    assert waiter.clock.seconds == 10.0
+
+
+def test_a_watch_that_fails_is_not_repeated_at_once(waiter: Waiter) -> None:
     waiter.cluster.failing["watch"] = [UnreachableError("connection refused")] * 5
     waiter.cluster.at(0.0, lambda cluster: cluster.put(deployment(2)))
     waiter.wait(deployment(0), timeout=600)
@@ -144,6 +152,20 @@ def test_a_time_that_is_up_says_what_was_missing_and_why(waiter: Waiter) -> None
     )
 
 
+def test_credentials_that_may_not_read_events_still_see_what_pods_say(waiter: Waiter) -> None:
+    forbidden = ApiError(403, {"reason": "Forbidden", "message": "events is forbidden"})
+    waiter.cluster.failing["events"] = [forbidden] * 100
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "one"},
+        "status": {"conditions": [{"type": "PodScheduled", "status": "False", "message": "full"}]},
+    }
+    with pytest.raises(NotReady) as caught:
+        waiter.wait(pod, timeout=5)
+    assert "pod one: cannot be scheduled: full" in caught.value.reasons
+
+
 def test_credentials_that_may_not_read_pods_still_let_a_deployment_become_ready(
     waiter: Waiter,
 ) -> None:
@@ -187,6 +209,18 @@ def test_a_cancelled_wait_ends_within_three_seconds(waiter: Waiter) -> None:
     assert caught.value.cause == "cancelled"
     assert caught.value.reasons[0] == "Waiting for 2 of 2 replicas to be ready"
     assert waiter.clock.seconds <= 13.2
+
+
+def test_a_cancelled_wait_takes_no_further_change_into_account(waiter: Waiter) -> None:
+    def cancel(cluster: FakeCluster) -> None:
+        waiter.cancelled.set()
+        cluster.put(deployment(1))
+
+    waiter.cluster.at(0.2, cancel)
+    waiter.cluster.at(0.4, lambda cluster: cluster.put(deployment(0)))
+    with pytest.raises(NotReady):
+        waiter.wait(deployment(0))
+    assert waiter.clock.seconds < 0.4
 
 
 def test_a_state_from_before_the_write_is_not_believed(waiter: Waiter) -> None:
