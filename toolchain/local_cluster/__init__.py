@@ -1,0 +1,44 @@
+"""A Kubernetes cluster of one node on this machine, made from pinned programs.
+
+The node is a tree of processes in namespaces of its own (`sandbox`, `node`); what runs in it is up
+to a distribution (`upstream`, `k3s`). Nothing but the functions below is for use elsewhere.
+"""
+
+from toolchain.local_cluster.choice import choose_distribution
+from toolchain.local_cluster.errors import LocalClusterError, PreflightError
+from toolchain.local_cluster.leftovers import LOOKED_FOR
+from toolchain.local_cluster.leftovers import find as leftovers
+from toolchain.local_cluster.lifecycle import (
+    create,
+    destroy,
+    has_image,
+    import_image,
+    put_model,
+    read,
+    start,
+    status,
+)
+from toolchain.local_cluster.preflight import problems as preflight
+from toolchain.local_cluster.spec import Choice, ClusterSpec, ClusterState, PortForward, Status
+
+__all__ = [
+    "LOOKED_FOR",
+    "Choice",
+    "ClusterSpec",
+    "ClusterState",
+    "LocalClusterError",
+    "PortForward",
+    "PreflightError",
+    "Status",
+    "choose_distribution",
+    "create",
+    "destroy",
+    "has_image",
+    "import_image",
+    "leftovers",
+    "preflight",
+    "put_model",
+    "read",
+    "start",
+    "status",
+]

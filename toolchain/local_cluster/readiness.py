@@ -1,0 +1,186 @@
+"""Waits until a cluster can take work, and finds out which component is to blame if it cannot."""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from toolchain.local_cluster import services
+from toolchain.local_cluster.api import ApiError, Client
+from toolchain.local_cluster.errors import LocalClusterError
+from toolchain.local_cluster.state import Layout
+from toolchain.progress import Report, duration
+
+LIMIT = 240.0
+"""Seconds for everything; a node on two busy cores takes about 30."""
+
+REPORT_EVERY = 15.0
+"""Seconds after which a wait that goes on says so again."""
+
+EXITS = 5
+"""A component that ended this often since the start will not come up by itself."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to wait for.
+
+    Attributes:
+        what: For the progress line: `<what> is ready`.
+        check: Returns `None` once it is there, else what is missing.
+        components: Whom to suspect, the likeliest first.
+    """
+
+    what: str
+    check: Callable[[Client], str | None]
+    components: tuple[str, ...]
+
+
+def steps(node: str) -> list[Step]:
+    """Return what is waited for, in order.
+
+    Args:
+        node: Name of the node.
+    """
+    return [
+        Step("the API server", _api_server, ("kube-apiserver", "etcd")),
+        Step(
+            f"node {node}",
+            lambda client: _node(client, node),
+            ("kubelet", "containerd", "kube-apiserver"),
+        ),
+        Step("the namespace default", _default_namespace, ("kube-controller-manager",)),
+        Step("CoreDNS", _coredns, ("kubelet", "kube-scheduler", "containerd", "kube-proxy")),
+    ]
+
+
+def _api_server(client: Client) -> str | None:
+    return None if client.get("/readyz") == "ok" else "it is not ready"
+
+
+def _node(client: Client, name: str) -> str | None:
+    node = client.find(f"/api/v1/nodes/{name}")
+    if node is None:
+        return "it has not registered"
+    return _condition(node, "Ready")
+
+
+def _default_namespace(client: Client) -> str | None:
+    base = "/api/v1/namespaces/default"
+    if client.find(f"{base}/serviceaccounts/default") is None:
+        return "it has no default service account"
+    if client.find(f"{base}/configmaps/kube-root-ca.crt") is None:
+        return "it has no kube-root-ca.crt"
+    return None
+
+
+def _coredns(client: Client) -> str | None:
+    deployment = client.find("/apis/apps/v1/namespaces/kube-system/deployments/coredns")
+    if deployment is None:
+        return "it has no Deployment"
+    if (
+        deployment.get("status", {}).get("observedGeneration")
+        != deployment["metadata"]["generation"]
+    ):
+        return "its Deployment was not looked at yet"
+    return _condition(deployment, "Available")
+
+
+def _condition(document: dict[str, object], kind: str) -> str | None:
+    status = document.get("status")
+    conditions = status.get("conditions", []) if isinstance(status, dict) else []
+    for condition in conditions:
+        if condition["type"] == kind:
+            if condition["status"] == "True":
+                return None
+            return str(condition.get("message") or condition.get("reason") or f"not {kind}")
+    return f"it has no condition {kind} yet"
+
+
+def wait(
+    client: Client,
+    wanted: Sequence[Step],
+    where: Layout,
+    is_alive: Callable[[], bool],
+    report: Report,
+) -> None:
+    """Wait for each step in turn.
+
+    Args:
+        client: Reaches the API server.
+        wanted: What to wait for.
+        where: Folders of the cluster.
+        is_alive: Whether the node still runs.
+        report: Takes a line per step, and one every `REPORT_EVERY` seconds.
+
+    Raises:
+        LocalClusterError: It took longer than `LIMIT`, the node ended, or a component keeps
+            ending; the message names the component, its log and its last meaningful line.
+    """
+    started = time.monotonic()
+    for step in wanted:
+        announced = time.monotonic()
+        while True:
+            problem = _problem(step, client)
+            if problem is None:
+                break
+            now = time.monotonic()
+            failing = _failing(where)
+            if not is_alive():
+                raise LocalClusterError(f"the node ended by itself: see {where.logs / 'node'}")
+            if failing or now - started > LIMIT:
+                raise LocalClusterError(_diagnosis(step, problem, failing, where))
+            if now - announced > REPORT_EVERY:
+                report(f"waiting for {step.what}: {problem} ({duration(now - started)})")
+                announced = now
+            time.sleep(0.1)
+        report(f"{step.what} is ready ({duration(time.monotonic() - started)})")
+
+
+def _problem(step: Step, client: Client) -> str | None:
+    try:
+        return step.check(client)
+    except ApiError as error:
+        return str(error)
+
+
+def _failing(where: Layout) -> str | None:
+    """Return a component that keeps ending, if there is one."""
+    if not where.services.is_dir():
+        return None
+    names = sorted(path.name for path in where.services.iterdir() if (path / "run").exists())
+    return next((name for name in names if services.exits(where.logs, name) >= EXITS), None)
+
+
+def _diagnosis(step: Step, problem: str, failing: str | None, where: Layout) -> str:
+    candidates = [failing] if failing else list(step.components)
+    logged = [name for name in candidates if (where.logs / name / "current").exists()]
+    # k3s is all components in one.
+    blamed = logged[0] if logged else "k3s"
+    log = where.logs / blamed / "current"
+    what = f"{blamed} keeps ending" if failing else f"{step.what} is not ready: {problem}"
+    said = last_meaningful_line(log.read_text(errors="replace")) if log.exists() else None
+    return f"{what}; {blamed} says: {said or 'nothing'} ({log})"
+
+
+_ALARMING = re.compile(
+    r"^[EF]\d{4} "  # klog
+    r"|level=(error|fatal)|\"level\":\"(error|fatal|panic)\""
+    r"|^(panic|fatal|Error)\b|^error:|\b(failed|invalid|cannot|refused|denied|unknown)\b",
+    re.IGNORECASE,
+)
+
+
+def last_meaningful_line(text: str, longest: int = 300) -> str | None:
+    """Return the last line of a log that tells of a failure, else the last line.
+
+    Args:
+        text: The log.
+        longest: Characters after which the line is cut.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    alarming = [line for line in lines if _ALARMING.search(line)]
+    chosen = (alarming or lines)[-1:]
+    if not chosen:
+        return None
+    return chosen[0] if len(chosen[0]) <= longest else chosen[0][: longest - 1] + "…"
