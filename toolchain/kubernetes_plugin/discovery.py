@@ -75,8 +75,15 @@ class Discovery:
     def is_namespaced(self, api_version: str, kind: str) -> bool:
         """Return whether a kind is namespaced.
 
-        Kubernetes' own kinds are known, and of others a definition seen earlier in the same run
-        tells. A kind that neither they nor the server know is taken for namespaced, as most are.
+        A kind of which nothing that is known now tells is taken for namespaced, as most are.
+        """
+        return self.scope(api_version, kind) is not False
+
+    def scope(self, api_version: str, kind: str) -> bool | None:
+        """Return whether a kind is namespaced, `None` if nothing that is known now tells.
+
+        Kubernetes' own cluster-scoped kinds are known, and of others a definition seen earlier in
+        the same run tells, or the server.
         """
         if is_cluster_scoped(api_version, kind):
             return False
@@ -87,7 +94,15 @@ class Discovery:
         try:
             return self.find(api_version, kind).namespaced
         except (KindNotServedError, UnreachableError):
-            return True
+            return None
+
+    def read(self, path: str) -> dict[str, Any]:
+        """Return what the API server answers at a path of its discovery (`/apis`, `/version`).
+
+        Raises:
+            ClusterError: It refuses, or does not answer.
+        """
+        return self._get_json(path)
 
     def declare(self, definition: Mapping[str, Any]) -> None:
         """Remember the scope of the kind that a CustomResourceDefinition defines."""
