@@ -31,6 +31,9 @@ START = 30.0
 STOP = 15.0
 """Seconds for the components to end by themselves; then they are killed."""
 
+VANISH = 5.0
+"""Seconds for the kernel to end all processes of a pid namespace."""
+
 LOG = "node"
 """Log of PID 1, in the folder of logs."""
 
@@ -150,6 +153,11 @@ def end(name: str) -> None:
         # Ends the whole pid namespace at once, so nothing is started again meanwhile.
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + VANISH
+        # The process that waits for it ends by itself; killed first, it would leave a zombie to
+        # whatever is PID 1 of this machine.
+        while cgroups.members(name, PART) and time.monotonic() < deadline:
+            time.sleep(0.01)
     for part in cgroups.parts(name):
         if not part.startswith("forward-"):
             cgroups.kill(name, part)

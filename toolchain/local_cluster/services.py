@@ -43,6 +43,23 @@ def port_answers(socat: Path, port: int) -> str:
     return f"{shlex.quote(str(socat))} -u OPEN:/dev/null TCP:127.0.0.1:{port} 2>/dev/null"
 
 
+def https_answers(socat: Path, port: int, path: str, tls: Mapping[str, str]) -> str:
+    """Return the condition that an HTTPS server of the node answers a path with 200.
+
+    Args:
+        socat: The program.
+        port: TCP port of the server.
+        path: What is asked for.
+        tls: Options of socat's OPENSSL address: files, and the name in the certificate.
+    """
+    options = "".join(f",{key}={value}" for key, value in tls.items())
+    return (
+        f"printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' "
+        f"| {shlex.quote(str(socat))} -T5 -,ignoreeof {shlex.quote(f'OPENSSL:127.0.0.1:{port}{options}')} "
+        "2>/dev/null | grep -q '^HTTP/1.[01] 200 '"
+    )
+
+
 def run_script(service: Service, path: str) -> str:
     """Return the script that starts a component.
 
@@ -52,7 +69,7 @@ def run_script(service: Service, path: str) -> str:
     """
     lines = ["#!/bin/sh", "exec 2>&1", f"export PATH={shlex.quote(path)}"]
     lines += [f"export {key}={shlex.quote(value)}" for key, value in service.environment.items()]
-    lines += [f"until {condition}; do sleep 0.1; done" for condition in service.after]
+    lines += [f"until {condition}; do sleep 0.2; done" for condition in service.after]
     lines.append("exec " + " \\\n  ".join(map(shlex.quote, service.command)))
     return "\n".join(lines) + "\n"
 

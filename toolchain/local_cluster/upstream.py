@@ -14,7 +14,7 @@ from toolchain.local_cluster.containerd import configuration as containerd_confi
 from toolchain.local_cluster.distribution import Addon, Blueprint, Machine
 from toolchain.local_cluster.network import Network
 from toolchain.local_cluster.sandbox import Kept
-from toolchain.local_cluster.services import Service, port_answers, socket_exists
+from toolchain.local_cluster.services import Service, https_answers, port_answers, socket_exists
 from toolchain.local_cluster.state import Layout, Record
 from toolchain.progress import Report
 
@@ -95,7 +95,20 @@ class Upstream:
 def _services(
     record: Record, where: Layout, kubernetes: Path, found: Mapping[str, Path]
 ) -> tuple[Service, ...]:
-    api_answers = port_answers(found["socat"], kubeconfig.API_PORT)
+    api_listens = port_answers(found["socat"], kubeconfig.API_PORT)
+    # The first start makes the roles of the components only after it listens. The kubelet copes;
+    # the others would fail, and try again seconds later.
+    api_ready = https_answers(
+        found["socat"],
+        kubeconfig.API_PORT,
+        "/readyz",
+        {
+            "cafile": str(pki.pair(where, pki.CLUSTER).certificate),
+            "cert": str(pki.pair(where, "scheduler").certificate),
+            "key": str(pki.pair(where, "scheduler").key),
+            "commonname": "kube-apiserver",
+        },
+    )
     identity = {
         name: f"--kubeconfig={where.config / f'{name}.kubeconfig'}"
         for name in ("kubelet", "controller-manager", "scheduler", "proxy")
@@ -118,7 +131,7 @@ def _services(
                 *_controller_manager(record, where),
                 *_own_access(where, "controller-manager"),
             ],
-            after=[api_answers],
+            after=[api_ready],
         ),
         Service(
             "kube-scheduler",
@@ -129,7 +142,7 @@ def _services(
                 "--profiling=false",
                 *_own_access(where, "scheduler"),
             ],
-            after=[api_answers],
+            after=[api_ready],
         ),
         Service(
             "kubelet",
@@ -140,12 +153,12 @@ def _services(
                 f"--hostname-override={record.name}",
                 f"--node-ip={record.network.node_ip}",
             ],
-            after=[socket_exists(SOCKET), api_answers],
+            after=[socket_exists(SOCKET), api_listens],
         ),
         Service(
             "kube-proxy",
             [str(kubernetes / "kube-proxy"), f"--config={where.config / 'proxy.yaml'}"],
-            after=[api_answers],
+            after=[api_ready],
         ),
     )
 
@@ -220,7 +233,11 @@ def _controller_manager(record: Record, where: Layout) -> list[str]:
         # 15 s.
         "--leader-elect=false",
         "--profiling=false",
+        # Its controllers ask for a token each, which the default limit of 20 requests a second
+        # stretches to 5 s at every start.
         "--use-service-account-credentials=true",
+        "--kube-api-qps=200",
+        "--kube-api-burst=400",
         f"--service-cluster-ip-range={record.network.services}",
         f"--cluster-signing-cert-file={authority.certificate}",
         f"--cluster-signing-key-file={authority.key}",
