@@ -53,10 +53,11 @@ def https_answers(socat: Path, port: int, path: str, tls: Mapping[str, str]) -> 
         tls: Options of socat's OPENSSL address: files, and the name in the certificate.
     """
     options = "".join(f",{key}={value}" for key, value in tls.items())
+    target = shlex.quote(f"OPENSSL:127.0.0.1:{port}{options}")
     return (
         f"printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' "
-        f"| {shlex.quote(str(socat))} -T5 -,ignoreeof {shlex.quote(f'OPENSSL:127.0.0.1:{port}{options}')} "
-        "2>/dev/null | grep -q '^HTTP/1.[01] 200 '"
+        f"| {shlex.quote(str(socat))} -T5 -,ignoreeof {target} 2>/dev/null "
+        "| grep -q '^HTTP/1.[01] 200 '"
     )
 
 
