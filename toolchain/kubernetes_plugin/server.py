@@ -6,6 +6,7 @@ passes on neither automatic names of the engine's configuration nor partial fail
 
 import asyncio
 import functools
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -24,28 +25,28 @@ from pulumi.runtime import proto
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 
-from toolchain.kubernetes_plugin import config, session
+from toolchain.kubernetes_plugin import checking, comparing, config, reading, session, writing
+from toolchain.kubernetes_plugin.context import ProviderContext
 from toolchain.kubernetes_plugin.diff import Change
 from toolchain.kubernetes_plugin.engine_log import EngineLog
+from toolchain.kubernetes_plugin.errors import ClusterError
 from toolchain.kubernetes_plugin.kubeconfig import KubeconfigError
 from toolchain.kubernetes_plugin.naming import Autonaming
+from toolchain.kubernetes_plugin.outcome import InitializationError, OperationError
 from toolchain.kubernetes_plugin.properties import from_struct, to_struct
-from toolchain.kubernetes_plugin.provider import (
-    InitializationError,
-    OperationError,
-    ResourceProvider,
-)
 
 VERSION: Final = "4.34.2"
 """Version of the official plug-in that this one stands in for."""
 
 NOTICE: Final = (
-    f"this is Slipway's stand-in for the official kubernetes plug-in {VERSION}, which this machine "
-    "cannot get (docs/adr/0003-stand-in-kubernetes-plugin.md)"
+    f"stand-in for the official kubernetes plug-in {VERSION} "
+    "(why: docs/adr/0003-stand-in-kubernetes-plugin.md)"
 )
 
 _THREADS: Final = 128
 """Operations at once; the engine runs 16 a core by default, and a waiting one holds its thread."""
+
+_PARENT_POLL_SECONDS: Final = 1.0
 
 _AUTONAMING_MODES: Final[dict[int, Literal["propose", "enforce", "disable"]]] = {
     0: "propose",
@@ -75,7 +76,7 @@ def _reporting(handler: Handler) -> Handler:
             return await handler(servicer, request, context)
         except InitializationError as error:
             await _abort_partially(context, error)
-        except (OperationError, KubeconfigError) as error:
+        except (OperationError, KubeconfigError, ClusterError) as error:
             await context.abort(grpc.StatusCode.UNKNOWN, str(error))
 
     return answer
@@ -101,6 +102,10 @@ async def _abort_partially(context: Any, error: InitializationError) -> NoReturn
 class Components(Provider):
     """Components that the plug-in makes itself: manifests and charts."""
 
+    def __init__(self, servicer: "Servicer") -> None:
+        """Make components for the provider that a servicer has configured."""
+        self._servicer = servicer
+
     async def construct(self, request: ConstructRequest) -> ConstructResponse:
         """Make a component and its children."""
         # Imported here: the SDK of every Kubernetes kind takes a second to load, and a program
@@ -108,7 +113,11 @@ class Components(Provider):
         from toolchain.kubernetes_plugin import components
 
         return await components.construct(
-            request.resource_type, request.name, request.inputs, request.options
+            request.resource_type,
+            request.name,
+            request.inputs,
+            request.options,
+            self._servicer.configured,
         )
 
 
@@ -121,25 +130,34 @@ class Servicer(ProviderServicer):
         Args:
             engine_address: `host:port` of the engine.
         """
-        super().__init__([], VERSION, Components(), engine_address)
+        super().__init__([], VERSION, Components(self), engine_address)
         self._log = EngineLog(engine_address)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="operation")
-        self._resources: ResourceProvider | None = None
+        self._context: ProviderContext | None = None
 
     async def _run(self, function: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, functools.partial(function, *args, **kwargs))
 
     @property
-    def _configured(self) -> ResourceProvider:
-        if self._resources is None:
+    def configured(self) -> ProviderContext:
+        """The configured provider.
+
+        Raises:
+            OperationError: The engine has not configured it yet.
+        """
+        if self._context is None:
             raise OperationError("the kubernetes provider is not configured yet")
-        return self._resources
+        return self._context
+
+    def cancel(self) -> None:
+        """Make every operation end soon."""
+        if self._context is not None:
+            self._context.cancelled.set()
 
     async def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:  # noqa: N802
         """Make every operation end soon."""
-        if self._resources is not None:
-            self._resources.cancel()
+        self.cancel()
         return empty_pb2.Empty()
 
     @_reporting
@@ -163,7 +181,7 @@ class Servicer(ProviderServicer):
     async def Configure(self, request: Any, context: Any) -> proto.ConfigureResponse:  # noqa: N802
         """Connect to the provider's cluster."""
         settings = config.read(dict(request.variables))
-        self._resources = ResourceProvider(await self._run(session.connect, settings), self._log)
+        self._context = ProviderContext(await self._run(session.connect, settings), self._log)
         await self._run(self._log.message, "info", NOTICE, request.urn)
         return proto.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, supports_autonaming_configuration=True
@@ -177,7 +195,8 @@ class Servicer(ProviderServicer):
             mode = _AUTONAMING_MODES[request.autonaming.mode]
             autonaming = Autonaming(mode, request.autonaming.proposed_name)
         inputs = await self._run(
-            self._configured.check,
+            checking.check,
+            self.configured,
             request.urn,
             from_struct(request.olds),
             from_struct(request.news),
@@ -190,7 +209,8 @@ class Servicer(ProviderServicer):
     async def Diff(self, request: Any, context: Any) -> proto.DiffResponse:  # noqa: N802
         """Compare a resource's inputs."""
         found = await self._run(
-            self._configured.diff,
+            comparing.compare,
+            self.configured,
             request.urn,
             from_struct(request.olds),
             from_struct(request.news),
@@ -214,7 +234,8 @@ class Servicer(ProviderServicer):
     async def Create(self, request: Any, context: Any) -> proto.CreateResponse:  # noqa: N802
         """Create a resource."""
         resource_id, properties = await self._run(
-            self._configured.create,
+            writing.create,
+            self.configured,
             request.urn,
             from_struct(request.properties),
             timeout=request.timeout,
@@ -226,7 +247,8 @@ class Servicer(ProviderServicer):
     async def Update(self, request: Any, context: Any) -> proto.UpdateResponse:  # noqa: N802
         """Update a resource."""
         properties = await self._run(
-            self._configured.update,
+            writing.update,
+            self.configured,
             request.urn,
             from_struct(request.olds),
             from_struct(request.news),
@@ -240,7 +262,8 @@ class Servicer(ProviderServicer):
     async def Read(self, request: Any, context: Any) -> proto.ReadResponse:  # noqa: N802
         """Read a resource."""
         found = await self._run(
-            self._configured.read,
+            reading.read,
+            self.configured,
             request.urn,
             request.id,
             from_struct(request.properties),
@@ -258,7 +281,8 @@ class Servicer(ProviderServicer):
     async def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:  # noqa: N802
         """Delete a resource."""
         await self._run(
-            self._configured.delete,
+            writing.delete,
+            self.configured,
             request.urn,
             request.id,
             from_struct(request.properties),
@@ -272,11 +296,25 @@ def _changes(changed: bool) -> Any:
 
 
 async def serve(engine_address: str) -> None:
-    """Serve one engine until it ends the process; the port goes to standard output first."""
+    """Serve one engine until it ends; the port goes to standard output first."""
     server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(engine_address), server)
+    servicer = Servicer(engine_address)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    await server.wait_for_termination()
+    await _end_of_parent()
+    servicer.cancel()
+    await server.stop(grace=None)
+
+
+async def _end_of_parent() -> None:
+    """Return when the process that started this one is gone.
+
+    An engine that ends well ends its plug-ins; one that is killed cannot, and no plug-in may
+    outlive it.
+    """
+    parent = os.getppid()
+    while os.getppid() == parent:
+        await asyncio.sleep(_PARENT_POLL_SECONDS)

@@ -8,6 +8,7 @@ from toolchain.kubernetes_plugin.cluster import Cluster
 from toolchain.kubernetes_plugin.config import Settings
 from toolchain.kubernetes_plugin.discovery import Discovery
 from toolchain.kubernetes_plugin.errors import ClusterError, UnreachableError
+from toolchain.kubernetes_plugin.kubeconfig import Kubeconfig
 
 _DEFAULT_NAMESPACE = "default"
 
@@ -22,6 +23,7 @@ class Session:
         unreachable: Why it cannot be reached; "" if it can.
         namespace: Namespace of objects that name none.
         discovery: Which kinds are served; knows Kubernetes' own even without a cluster.
+        kubeconfig: Kubeconfig in force; `None` if there is none that can be used.
     """
 
     settings: Settings
@@ -29,6 +31,7 @@ class Session:
     unreachable: str
     namespace: str
     discovery: Discovery
+    kubeconfig: Kubeconfig | None = None
 
     def serves(self, api_version: str, kind: str) -> bool:
         """Return whether the cluster is there and serves a kind."""
@@ -66,7 +69,7 @@ def connect(settings: Settings) -> Session:
         cluster.version()
     except (kubeconfig.KubeconfigError, ClusterError) as error:
         return Session(settings, None, str(error), namespace, Discovery(_refuse))
-    return Session(settings, cluster, "", namespace, cluster.discovery)
+    return Session(settings, cluster, "", namespace, cluster.discovery, config)
 
 
 def _refuse(path: str) -> dict[str, Any]:
