@@ -6,7 +6,6 @@ passes on neither automatic names of the engine's configuration nor partial fail
 
 import asyncio
 import functools
-import os
 import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -45,8 +44,6 @@ NOTICE: Final = (
 
 _THREADS: Final = 128
 """Operations at once; the engine runs 16 a core by default, and a waiting one holds its thread."""
-
-_PARENT_POLL_SECONDS: Final = 1.0
 
 _AUTONAMING_MODES: Final[dict[int, Literal["propose", "enforce", "disable"]]] = {
     0: "propose",
@@ -150,14 +147,10 @@ class Servicer(ProviderServicer):
             raise OperationError("the kubernetes provider is not configured yet")
         return self._context
 
-    def cancel(self) -> None:
+    async def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:  # noqa: N802
         """Make every operation end soon."""
         if self._context is not None:
             self._context.cancelled.set()
-
-    async def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:  # noqa: N802
-        """Make every operation end soon."""
-        self.cancel()
         return empty_pb2.Empty()
 
     @_reporting
@@ -304,17 +297,4 @@ async def serve(engine_address: str) -> None:
     await server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    await _end_of_parent()
-    servicer.cancel()
-    await server.stop(grace=None)
-
-
-async def _end_of_parent() -> None:
-    """Return when the process that started this one is gone.
-
-    An engine that ends well ends its plug-ins; one that is killed cannot, and no plug-in may
-    outlive it.
-    """
-    parent = os.getppid()
-    while os.getppid() == parent:
-        await asyncio.sleep(_PARENT_POLL_SECONDS)
+    await server.wait_for_termination()
