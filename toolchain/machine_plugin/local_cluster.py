@@ -124,7 +124,7 @@ class LocalClusterResource:
     def delete(self, identifier: str, state: Properties, call: Call) -> None:
         """See `Resource.delete`; another cluster that took the name is left alone."""
         existing = local_cluster.read(identifier)
-        if existing is not None and state.get(IDENTITY, existing.identity) != existing.identity:
+        if existing is not None and not _is_own(existing, state, call):
             call.tell(f"the cluster {identifier} is another one by now and is left alone")
             return
         local_cluster.destroy(identifier, call.report)
@@ -181,6 +181,13 @@ def _choice(
 def _owner(call: Call) -> str:
     """Return whose the cluster is: two clones of a project may both have a stack `local`."""
     return f"{call.name} of stack {call.stack} in {Path.cwd()}"
+
+
+def _is_own(existing: ClusterState, state: Properties, call: Call) -> bool:
+    """Tell whether a cluster is the one of a state, which has no identity if it was never made."""
+    if IDENTITY in state:
+        return bool(existing.identity == state[IDENTITY])
+    return existing.owner == _owner(call)
 
 
 def _spec(inputs: Properties, owner: str) -> ClusterSpec:
