@@ -189,3 +189,14 @@ def _interrupted(url: str, error: Exception) -> str:
 def _digest(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def refusal(url: str) -> str | None:
+    """Return why a publisher does not give a file, without fetching it; `None` if it does."""
+    try:
+        _open(url, CONNECT_SECONDS, {"Range": "bytes=0-0"}).close()
+    except _RangeRefusedError:
+        return None
+    except SourceUnavailableError as error:
+        return str(error)
+    return None

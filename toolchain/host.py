@@ -36,6 +36,11 @@ def is_root() -> bool:
     return os.geteuid() == 0
 
 
+def memory() -> int:
+    """Return this machine's memory in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def which(name: str, without: Sequence[Path] = ()) -> Path | None:
     """Return a program of the machine's own PATH, or `None`.
 

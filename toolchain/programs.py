@@ -15,6 +15,8 @@ from toolchain.errors import ToolchainError
 from toolchain.progress import Report, silent
 from toolchain.sources import debian, gobuild
 from toolchain.sources.base import Program, Session
+from toolchain.sources.gobuild import GoBuild
+from toolchain.sources.wheel import Wheel
 
 SYSTEM: Final = {
     "apt": "apt",
@@ -147,6 +149,22 @@ def obtainable(name: str) -> Obtainable:
             return Obtainable(True, source.how, f"from its {source.how} source")
         reasons.append(f"{source.how}: {reason}")
     return Obtainable(False, "none", f"{program.title}: {'; '.join(reasons)}")
+
+
+def disk_needed(names: Iterable[str]) -> int:
+    """Return the bytes that the largest step needs to obtain what is missing.
+
+    Args:
+        names: As in `path`.
+    """
+    steps = [
+        source.disk
+        for program in _pinned(names)
+        if installation.installed(program) is None
+        for source in program.sources
+        if isinstance(source, GoBuild | Wheel)
+    ]
+    return max(steps, default=0)
 
 
 def names() -> list[str]:

@@ -1,0 +1,42 @@
+# What each target does is in README.md. Further words for pulumi go into ARGS:
+#   make preview STACK=local ARGS=--json
+STACK ?= local
+ARGS ?=
+
+PYTHON := .venv/bin/python
+TOOLCHAIN := $(PYTHON) -m toolchain
+
+.DEFAULT_GOAL := help
+.PHONY: help up preview down test lint doctor shell bench lock setup
+
+help:
+	@echo "make up       bring the stack up and send a model's held-out data through the gateway"
+	@echo "make preview  show what 'make up' would change"
+	@echo "make down     destroy the stack"
+	@echo "make test     everything: lint, pure tests, the engine, a real cluster"
+	@echo "make doctor   what this machine has, what it can get, what is in the way"
+	@echo "make shell    a shell with the pinned programs first on PATH"
+	@echo "make lint     ruff and mypy"
+	@echo "make bench    measure 'make up'"
+	@echo "make lock     write requirements.lock again after a change of pyproject.toml"
+	@echo "STACK=$(STACK) names another stack"
+
+# Makes .venv, or finds in a few milliseconds that it is as it should be.
+setup:
+	@toolchain/bootstrap.sh
+
+up preview down doctor shell: setup
+	@$(TOOLCHAIN) $@ --stack "$(STACK)" $(ARGS)
+
+lint: setup
+	@$(PYTHON) -m toolchain.testing lint
+
+# Stages run in order; the first that fails ends the run. PYTEST=... adds arguments for pytest.
+test: setup
+	@$(PYTHON) -m toolchain.testing all $(PYTEST)
+
+bench: setup
+	@$(PYTHON) -m bench $(ARGS)
+
+lock: setup
+	@toolchain/lock.sh

@@ -1,0 +1,94 @@
+"""The command line behind the make targets."""
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from toolchain import doctor, env, programs, project
+from toolchain.errors import SlipwayError
+from toolchain.stack import Stack
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code.
+
+    Args:
+        arguments: Of the command line; those of the process by default.
+    """
+    parsed, further = _parser().parse_known_args(arguments)
+    if further and parsed.command not in ("up", "preview", "down"):
+        _say(f"error: {parsed.command} takes no {further[0]}")
+        return 2
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        return _run(parsed.command, parsed.stack, further)
+    except SlipwayError as error:
+        for line in str(error).splitlines():
+            _say(f"error: {line}")
+        return 1
+    except KeyboardInterrupt:
+        _say(f"stopped: run `make {parsed.command}` again and it continues from here")
+        return 130
+
+
+def report(line: str) -> None:
+    """Print one line of progress."""
+    _say(f"slipway: {line}")
+
+
+def _run(command: str, name: str, further: Sequence[str]) -> int:
+    match command:
+        case "doctor":
+            return doctor.run(print_line=_say, report=report)
+        case "ensure":
+            programs.ensure(_everything(), report)
+        case "up":
+            Stack(name, report).up(further)
+        case "preview":
+            Stack(name, report).preview(further)
+        case "down":
+            Stack(name, report).down(further)
+        case "env":
+            for key, value in sorted(_changed(Stack(name, report).environment()).items()):
+                sys.stdout.write(f"export {key}={shlex.quote(value)}\n")
+        case "shell":
+            variables = Stack(name, report).environment()
+            report(f"a shell with the pinned programs for the stack {name}; leave it with `exit`")
+            shell = variables.get("SHELL", "/bin/sh")
+            os.execve(shell, [shell], variables)
+    return 0
+
+
+def _everything() -> list[str]:
+    """Return all the programs this machine can get, for a cache that is filled ahead of time."""
+    pinned = [name for name in programs.names() if programs.obtainable(name).ok]
+    return [*env.TOOLS, *pinned, *programs.SYSTEM]
+
+
+def _changed(variables: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in variables.items() if os.environ.get(key) != value}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m toolchain", allow_abbrev=False)
+    parser.add_argument(
+        "command",
+        choices=("up", "preview", "down", "ensure", "doctor", "env", "shell"),
+        help="up, preview and down hand further arguments to pulumi",
+    )
+    parser.add_argument("--stack", default=project.LOCAL_STACK, help="default: %(default)s")
+    return parser
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

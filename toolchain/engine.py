@@ -1,0 +1,210 @@
+"""Runs the Pulumi engine on one stack."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from toolchain import project, recovery
+from toolchain.errors import SlipwayError
+from toolchain.progress import Report
+
+_ADOPT = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS"
+
+
+class Engine:
+    """The engine on one stack.
+
+    Args:
+        pulumi: The command line.
+        stack: Name of the stack.
+        env: Environment of the engine, see `toolchain.env`.
+        report: Takes progress lines.
+    """
+
+    def __init__(self, pulumi: Path, stack: str, env: Mapping[str, str], report: Report) -> None:
+        self._pulumi = pulumi
+        self._stack = stack
+        self._env = dict(env)
+        self._report = report
+
+    @property
+    def backend(self) -> str:
+        """URL of the backend, empty for the one that the user has logged in to."""
+        return self._env.get("PULUMI_BACKEND_URL", "")
+
+    def exists(self) -> bool:
+        """Tell whether the stack was ever created in its backend."""
+        state = self._state_file()
+        if state is not None:
+            return state.exists()
+        return self._quiet(["stack", "export", *self._named()]).returncode == 0
+
+    def select(self) -> None:
+        """Create the stack when it is new; a file backend's folder is closed to other users."""
+        state = self._state_file()
+        if state is not None:
+            if state.exists():
+                return
+            Path(self.backend.removeprefix("file://")).expanduser().mkdir(
+                mode=0o700, parents=True, exist_ok=True
+            )
+        done = self._quiet(["stack", "select", "--create", *self._named()])
+        self._require(done, "stack select")
+
+    def up(self, arguments: Sequence[str]) -> None:
+        """Run `pulumi up`, after repairing what a killed engine left.
+
+        Args:
+            arguments: Further arguments.
+
+        Raises:
+            SlipwayError: The engine has failed; it has said why.
+            KeyboardInterrupt: The user has stopped it.
+        """
+        adopting = self._recover(destroying=False)
+        if adopting:
+            # For this run only, and only because those very objects were being created.
+            self._run(["up", *self._named(), *arguments], {_ADOPT: "true"})
+            self._report("repaired; the same again without adopting objects that exist")
+        self._run(["up", *self._named(), *arguments])
+
+    def preview(self, arguments: Sequence[str]) -> None:
+        """Run `pulumi preview`.
+
+        Raises:
+            SlipwayError: The engine has failed; it has said why.
+        """
+        self._run(["preview", *self._named(), *arguments])
+
+    def destroy(self, arguments: Sequence[str]) -> None:
+        """Run `pulumi destroy`, also of what a killed engine was creating.
+
+        Raises:
+            SlipwayError: The engine has failed; it has said why.
+        """
+        self._recover(destroying=True)
+        self._run(["destroy", *self._named(), *arguments])
+
+    def _recover(self, *, destroying: bool) -> bool:
+        """Repair the stack after a killed engine.
+
+        Returns:
+            Whether the next update has to adopt Kubernetes objects that exist.
+        """
+        locks = recovery.locks(self.backend, project.NAME, self._stack)
+        error = recovery.held_elsewhere(locks)
+        if error is not None:
+            raise error
+        if locks:
+            pids = ", ".join(str(lock.pid) for lock in locks)
+            self._report(f"the last run (process {pids}) was killed: removing its lock")
+            self._require(self._quiet(["cancel", "--yes", *self._named()]), "cancel")
+        if not recovery.may_be_pending(self._state_file()):
+            return False
+        exported = self._quiet(["stack", "export", *self._named()])
+        self._require(exported, "stack export")
+        repair = recovery.plan(json.loads(exported.stdout), destroying=destroying)
+        if repair is None:
+            return False
+        self._tell(repair)
+        if repair.unknown:
+            return False
+        imported = self._quiet(["stack", "import", *self._named()], json.dumps(repair.deployment))
+        self._require(imported, "stack import")
+        return bool(repair.adopt)
+
+    def _tell(self, repair: recovery.Repair) -> None:
+        for urns, what in (
+            (repair.retry, "is done again"),
+            (repair.adopt, "is adopted if it exists, else created"),
+            (repair.discard, "is deleted if it exists"),
+            (repair.unknown, "may exist or not: only you can tell; Pulumi says how to go on"),
+        ):
+            for urn in urns:
+                self._report(f"interrupted: {recovery.name_of(urn)} {what}")
+
+    def _state_file(self) -> Path | None:
+        return recovery.state_file(self.backend, project.NAME, self._stack)
+
+    def _named(self) -> list[str]:
+        return ["--stack", self._stack]
+
+    def _run(self, arguments: Sequence[str], more: Mapping[str, str] | None = None) -> None:
+        """Run the engine on this terminal."""
+        with _left_to_the_engine() as stopped:
+            process = subprocess.Popen(
+                [self._pulumi, *arguments], cwd=project.ROOT, env={**self._env, **(more or {})}
+            )
+            stopped.process = process
+            code = process.wait()
+        if stopped.number is not None:
+            raise KeyboardInterrupt
+        if code != 0:
+            raise SlipwayError(
+                f"pulumi {arguments[0]} failed with exit code {code}: its lines above say why; "
+                f"what was done is recorded, and `make {_TARGETS[arguments[0]]}` continues"
+            )
+
+    def _quiet(
+        self, arguments: Sequence[str], stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self._pulumi, "--non-interactive", *arguments],
+            cwd=project.ROOT,
+            env=self._env,
+            input=stdin if stdin is not None else "",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def _require(self, done: subprocess.CompletedProcess[str], what: str) -> None:
+        if done.returncode != 0:
+            lines = [line for line in done.stderr.splitlines() if line.strip()]
+            reason = lines[0].removeprefix("error: ") if lines else f"exit code {done.returncode}"
+            raise SlipwayError(f"pulumi {what} failed: {reason}")
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the stack's outputs; secret ones are hidden."""
+        done = self._quiet(["stack", "output", "--json", *self._named()])
+        self._require(done, "stack output")
+        found = json.loads(done.stdout)
+        return dict(found) if isinstance(found, dict) else {}
+
+
+_TARGETS = {"up": "up", "preview": "preview", "destroy": "down"}
+
+
+class _Stopped:
+    """Which signal has come while the engine ran, if one has."""
+
+    number: int | None = None
+    process: subprocess.Popen[bytes] | None = None
+
+
+@contextmanager
+def _left_to_the_engine() -> Iterator[_Stopped]:
+    """Let the engine end by itself on Ctrl-C, which the terminal sends to it as well.
+
+    It then finishes what is under way and gives its lock back. A plain SIGTERM is passed on.
+    """
+    stopped = _Stopped()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        del frame
+        stopped.number = number
+        if number == signal.SIGTERM and stopped.process is not None:
+            os.kill(stopped.process.pid, signal.SIGINT)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

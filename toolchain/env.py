@@ -1,0 +1,82 @@
+"""The environment in which the engine and its plug-ins run."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from toolchain import cache, programs, project
+
+DEVELOPMENT_PASSPHRASE: Final = "slipway-local-development"
+"""Encrypts the state of the stack `local`, for whoever sets no passphrase.
+
+It is public on purpose: the encryption salt in `Pulumi.local.yaml` belongs to it, so that a fresh
+clone needs no secret. What it protects is the kubeconfig of a cluster on the same machine, which
+lies next to the state anyway. No other stack has a default.
+"""
+
+TOOLS: Final = ("pulumi", "kubectl")
+"""Pinned programs that every stack needs."""
+
+
+def pulumi_home() -> Path:
+    """Return the engine's folder: apart from the user's, so no plug-in here shadows theirs."""
+    return cache.root() / "pulumi-home"
+
+
+def state_folder() -> Path:
+    """Return the folder of the default backend."""
+    return project.ROOT / ".state"
+
+
+def variables(
+    stack: str, base: Mapping[str, str], *, stand_in: bool, home: Path | None = None
+) -> dict[str, str]:
+    """Return the whole environment for the engine.
+
+    Args:
+        stack: Name of the stack; only `local` has a default passphrase.
+        base: What is built upon, usually the process's own environment: what it sets stays.
+        stand_in: Whether the stand-in for the `kubernetes` plug-in is in use.
+        home: The engine's folder; `pulumi_home()` by default.
+    """
+    home = home or pulumi_home()
+    env = dict(base)
+    env["PATH"] = search_path(base.get("PATH", os.defpath), TOOLS)
+    env["SLIPWAY_ROOT"] = str(project.ROOT)
+    env["PULUMI_HOME"] = str(home)
+    env["PULUMI_SKIP_UPDATE_CHECK"] = "1"
+    # Text from outside the programs, such as a locale's digits, never gets into a plan.
+    env["PYTHONUNBUFFERED"] = "1"
+    if stand_in:
+        # Else the engine looks for the plug-ins of the installed SDKs at every run, in vain.
+        env.setdefault("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION", "true")
+    if "PULUMI_BACKEND_URL" not in env and not _logged_in(home):
+        env["PULUMI_BACKEND_URL"] = f"file://{state_folder()}"
+    unset = not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & env.keys()
+    if stack == project.LOCAL_STACK and unset:
+        env["PULUMI_CONFIG_PASSPHRASE"] = DEVELOPMENT_PASSPHRASE
+    return env
+
+
+def search_path(path: str, names: Sequence[str]) -> str:
+    """Return a PATH with the project's Python and its pinned programs first.
+
+    Args:
+        path: The PATH that follows.
+        names: Pinned programs.
+    """
+    first = [project.ROOT / ".venv" / "bin", *programs.folders(names)]
+    kept = [part for part in path.split(os.pathsep) if part not in map(str, first)]
+    return os.pathsep.join([*map(str, first), *kept])
+
+
+def _logged_in(home: Path) -> bool:
+    """Tell whether `pulumi login` has chosen a backend in the engine's folder."""
+    try:
+        raw = json.loads((home / "credentials.json").read_text())
+    except (OSError, ValueError):
+        # Nobody logged in, or the engine itself will complain about its own file.
+        return False
+    return isinstance(raw, dict) and bool(raw.get("current"))

@@ -1,0 +1,191 @@
+"""Repairs a stack whose engine was killed in the middle of an update.
+
+Such an engine leaves two things behind: the lock of the file backend, and *pending operations* in
+the state. The engine itself only warns about interrupted creations for ever, since it cannot know
+whether the object is there. This project's resources can: their creation finishes an interrupted
+one, and the identity of a Kubernetes object is known before it is created.
+"""
+
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from toolchain.errors import SlipwayError
+
+_KUBERNETES = "kubernetes:"
+_MACHINE = "slipway:machine:"
+_CLUSTER = "slipway:machine:LocalCluster"
+_AUTONAMED = "pulumi.com/autonamed"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock of the file backend (the JSON file that the engine writes).
+
+    Attributes:
+        path: The file.
+        pid: Process that holds it.
+        host: Machine on which that process runs.
+    """
+
+    path: Path
+    pid: int
+    host: str
+
+    def stale(self) -> bool:
+        """Tell whether its holder surely has ended: it ran here, and no such engine runs now."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            name = Path(f"/proc/{self.pid}/comm").read_text().strip()
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        # The number may have been given to another program since.
+        return name != "pulumi"
+
+
+def locks(backend: str, project_name: str, stack: str) -> list[Lock]:
+    """Return the locks of a stack in a file backend; of other backends, none.
+
+    Args:
+        backend: URL of the backend.
+        project_name: Name of the Pulumi project.
+        stack: Name of the stack.
+    """
+    if not backend.startswith("file://"):
+        return []
+    folder = Path(backend.removeprefix("file://")).expanduser() / ".pulumi" / "locks"
+    found = []
+    for path in sorted((folder / "organization" / project_name / stack).glob("*.json")):
+        try:
+            raw = json.loads(path.read_text())
+            found.append(Lock(path, int(raw["pid"]), str(raw["hostname"])))
+        except (OSError, ValueError, KeyError, TypeError):
+            # Half written by an engine that was killed at that very moment; the engine decides.
+            continue
+    return found
+
+
+def held_elsewhere(held: list[Lock]) -> SlipwayError | None:
+    """Return the error for the first lock whose holder may still run, if there is one."""
+    for lock in held:
+        if not lock.stale():
+            return SlipwayError(
+                f"the stack is being changed by process {lock.pid} on {lock.host}: wait until it "
+                "has ended, or run `pulumi cancel` in `make shell` when you know that it has"
+            )
+    return None
+
+
+@dataclass
+class Repair:
+    """What becomes of a state with pending operations.
+
+    Attributes:
+        deployment: The state without them, in the form that `pulumi stack import` takes.
+        adopt: Kubernetes objects that may exist under their fixed name: the next update adopts
+            them instead of failing because they exist.
+        discard: Objects that the next update deletes, if they exist.
+        retry: Operations that the next update starts again.
+        unknown: Interrupted creations of other resources, which only a person can judge; when
+            there is one, the state is left to the engine.
+    """
+
+    deployment: dict[str, Any]
+    adopt: list[str] = field(default_factory=list)
+    discard: list[str] = field(default_factory=list)
+    retry: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+
+def plan(exported: Mapping[str, Any], *, destroying: bool) -> Repair | None:
+    """Decide about every pending operation of a state.
+
+    Args:
+        exported: What `pulumi stack export` gives.
+        destroying: Whether the stack is destroyed next: then what was being created is deleted
+            too, if it exists.
+
+    Returns:
+        `None` for a state without pending operations.
+    """
+    deployment = dict(exported.get("deployment") or {})
+    operations = deployment.pop("pending_operations", None)
+    if not operations:
+        return None
+    resources = list(deployment.get("resources") or [])
+    repair = Repair({**exported, "deployment": deployment})
+    for operation in operations:
+        resource = operation["resource"]
+        urn, kind = str(resource["urn"]), str(resource["type"])
+        if operation["type"] != "creating":
+            repair.retry.append(urn)
+        elif kind.startswith(_KUBERNETES):
+            if destroying or _autonamed(resource):
+                resources.append(_doomed(resource, _kubernetes_id(resource)))
+                repair.discard.append(urn)
+            else:
+                repair.adopt.append(urn)
+        elif kind == _CLUSTER and destroying:
+            resources.append(_doomed(resource, str(resource["inputs"]["name"])))
+            repair.discard.append(urn)
+        elif kind.startswith(_MACHINE):
+            repair.retry.append(urn)
+        else:
+            repair.unknown.append(urn)
+    deployment["resources"] = resources
+    return repair
+
+
+def name_of(urn: str) -> str:
+    """Return the type and logical name at the end of a URN, for a person."""
+    kind, _, name = urn.rpartition("::")
+    return f"{kind.rpartition('$')[2].rpartition('::')[2]} {name}"
+
+
+def state_file(backend: str, project_name: str, stack: str) -> Path | None:
+    """Return the state's file in a file backend; `None` for other backends."""
+    if not backend.startswith("file://"):
+        return None
+    base = Path(backend.removeprefix("file://")).expanduser() / ".pulumi" / "stacks" / project_name
+    for name in (f"{stack}.json", f"{stack}.json.gz"):
+        if (base / name).exists():
+            return base / name
+    return base / f"{stack}.json"
+
+
+def may_be_pending(state: Path | None) -> bool:
+    """Tell whether a state has to be looked at more closely: cheap, and never wrongly `False`.
+
+    Args:
+        state: The file of a file backend; `None` for another backend.
+    """
+    if state is None or state.suffix == ".gz":
+        return True
+    try:
+        return b'"pending_operations"' in state.read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+def _autonamed(resource: Mapping[str, Any]) -> bool:
+    """Tell whether an object's name was made up for this creation: the next one gets another."""
+    annotations = (resource.get("inputs", {}).get("metadata") or {}).get("annotations") or {}
+    return str(annotations.get(_AUTONAMED, "")).lower() == "true"
+
+
+def _kubernetes_id(resource: Mapping[str, Any]) -> str:
+    metadata = resource["inputs"]["metadata"]
+    namespace = metadata.get("namespace")
+    return f"{namespace}/{metadata['name']}" if namespace else str(metadata["name"])
+
+
+def _doomed(resource: Mapping[str, Any], identity: str) -> dict[str, Any]:
+    """Return the state of a resource that the engine deletes at the end of its next update.
+
+    It is the form in which the engine itself keeps the old half of a replacement.
+    """
+    return {**resource, "id": identity, "outputs": resource["inputs"], "delete": True}

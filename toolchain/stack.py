@@ -1,0 +1,180 @@
+"""What `make up`, `make preview` and `make down` do with a stack."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from infra import settings as stack_settings
+from infra.settings import Settings
+from toolchain import cache, env, local_cluster, plugins, programs, project
+from toolchain.engine import Engine
+from toolchain.errors import SlipwayError
+from toolchain.local_cluster.lifecycle import steps_of
+from toolchain.progress import Report, size
+from toolchain.timings import Timings
+
+IMAGE_TOOLS: Final = ("buildah", "mmdebstrap", "pause", "coredns", "traefik")
+"""What the images of a local stack are made with and of."""
+
+_CHECK = "apps.serving.check"
+
+
+class Stack:
+    """A stack with its settings file.
+
+    Args:
+        name: Name of the stack.
+        report: Takes progress lines.
+
+    Raises:
+        SlipwayError: There is no such stack.
+    """
+
+    def __init__(self, name: str, report: Report) -> None:
+        self.name = name
+        self._report = report
+        self._file = project.stack_file(name)
+        self._timings = Timings()
+
+    def up(self, arguments: Sequence[str]) -> None:
+        """Bring the stack up and send its models' held-out data through the gateway."""
+        with self._timings.phase("checks"):
+            # Every error of the file at once, before anything is built.
+            settings = self._read(check_files=False)
+            self._check_machine(settings)
+        with self._timings.phase("models"):
+            self._build_examples(settings)
+            self._read(check_files=True)
+        with self._timings.phase("programs"):
+            programs.ensure(needed(settings), self._report)
+            engine = self._engine()
+        with self._timings.phase("pulumi"):
+            engine.select()
+            engine.up([*self._unattended(), *arguments])
+        with self._timings.phase("predictions"):
+            self._predict()
+        self._report(self._timings.line())
+        self._timings.write()
+
+    def preview(self, arguments: Sequence[str]) -> None:
+        """Show what `up` would change."""
+        self._build_examples(self._read(check_files=False))
+        self._read(check_files=True)
+        engine = self._engine()
+        engine.select()
+        engine.preview(["--diff", *arguments])
+
+    def down(self, arguments: Sequence[str]) -> None:
+        """Destroy the stack, and say what remains."""
+        engine = self._engine()
+        if not engine.exists():
+            self._report(f"the stack {self.name} is not there: nothing to destroy")
+            return
+        with self._timings.phase("pulumi"):
+            engine.destroy([*self._unattended(), *arguments])
+        for line in self._remains():
+            self._report(line)
+        self._report(self._timings.line())
+        self._timings.write()
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a shell for this stack, with all its programs obtained."""
+        programs.ensure(env.TOOLS, self._report)
+        stand_in = plugins.ensure_kubernetes(self._report)
+        variables = env.variables(self.name, os.environ, stand_in=stand_in)
+        return {**variables, "PATH": env.search_path(variables["PATH"], [*env.TOOLS, "helm"])}
+
+    def _engine(self) -> Engine:
+        programs.ensure(env.TOOLS, self._report)
+        stand_in = plugins.ensure_kubernetes(self._report)
+        variables = env.variables(self.name, os.environ, stand_in=stand_in)
+        return Engine(programs.path("pulumi"), self.name, variables, self._report)
+
+    def _read(self, *, check_files: bool) -> Settings:
+        try:
+            return stack_settings.read_stack_file(self._file, check_files=check_files)
+        except stack_settings.SettingsError as error:
+            raise SlipwayError(f"{self._file.name}:\n{error}") from error
+
+    def _unattended(self) -> list[str]:
+        """The local stack asks nothing; on any other one a person, or `ARGS=--yes`, decides."""
+        return ["--yes", "--skip-preview"] if self.name == project.LOCAL_STACK else []
+
+    def _check_machine(self, settings: Settings) -> None:
+        """Find what would stop the local cluster before minutes go into building programs.
+
+        The plug-in looks again, and more closely: at ports, at the owner of the name.
+        """
+        if local_cluster.read(settings.cluster.name) is not None:
+            return
+        port = settings.cluster.gateway_port
+        ports = (local_cluster.PortForward(port, port),)
+        spec = local_cluster.ClusterSpec(settings.cluster.name, "upstream", ports)
+        problems = local_cluster.preflight(spec)
+        if problems:
+            raise SlipwayError("\n".join(problems))
+
+    def _build_examples(self, settings: Settings) -> None:
+        """Train the example models that the stack names and that are not there yet."""
+        for example in sorted(
+            {
+                path.parent.parent
+                for model in settings.models.values()
+                for path in [project.ROOT / model.uri.removeprefix("file:")]
+                if model.uri.startswith("file:examples/")
+                and path.parent.name == "build"
+                and not path.exists()
+                and (path.parent.parent / "train.py").is_file()
+            }
+        ):
+            self._report(f"examples/{example.name}: training the model")
+            self._python(f"examples.{example.name}.train")
+
+    def _predict(self) -> None:
+        if importlib.util.find_spec(_CHECK) is not None:
+            self._python(_CHECK, "--stack", self.name)
+
+    def _python(self, module: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=project.ROOT,
+            env=env.variables(self.name, os.environ, stand_in=False),
+            check=False,
+        )
+        if done.returncode != 0:
+            raise SlipwayError(f"python -m {module} failed: its lines above say why")
+
+    def _remains(self) -> list[str]:
+        lines = [
+            f"programs and images stay in {cache.root()} ({size(_size_of(cache.root()))}): "
+            "the next `make up` uses them; delete the folder to free the disk",
+        ]
+        if not self._default_backend():
+            return lines
+        lines.append(f"the stack's history stays in {env.state_folder()}")
+        return lines
+
+    def _default_backend(self) -> bool:
+        variables = env.variables(self.name, os.environ, stand_in=False)
+        return variables.get("PULUMI_BACKEND_URL") == f"file://{env.state_folder()}"
+
+
+def needed(settings: Settings) -> list[str]:
+    """Return the programs that a stack needs, those of its local cluster included."""
+    existing = local_cluster.read(settings.cluster.name)
+    if existing is not None and existing.distribution in settings.cluster.distributions:
+        distribution = existing.distribution
+    else:
+        distribution = local_cluster.choose_distribution(
+            settings.cluster.distributions
+        ).distribution
+    return list(dict.fromkeys([*env.TOOLS, *steps_of(distribution).programs, *IMAGE_TOOLS]))
+
+
+def _size_of(folder: Path) -> int:
+    """Return the bytes that the files of a folder take."""
+    return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
