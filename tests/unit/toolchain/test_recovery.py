@@ -1,0 +1,152 @@
+"""What becomes of a stack whose engine was killed."""
+
+import json
+import os
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolchain import recovery
+
+URN = "urn:pulumi:local::slipway::"
+
+
+def operation(
+    kind: str, name: str, inputs: dict[str, Any], what: str = "creating"
+) -> dict[str, Any]:
+    return {
+        "type": what,
+        "resource": {"urn": f"{URN}{kind}::{name}", "type": kind, "inputs": inputs},
+    }
+
+
+def state(*operations: dict[str, Any]) -> dict[str, Any]:
+    deployment = {"resources": [{"urn": "kept"}], "pending_operations": list(operations)}
+    return {"version": 3, "deployment": deployment}
+
+
+def planned(*operations: dict[str, Any], destroying: bool = False) -> recovery.Repair:
+    repair = recovery.plan(state(*operations), destroying=destroying)
+    assert repair is not None
+    assert "pending_operations" not in repair.deployment["deployment"]
+    return repair
+
+
+NAMED = operation(
+    "kubernetes:apps/v1:Deployment", "d", {"metadata": {"name": "d", "namespace": "team"}}
+)
+AUTONAMED = operation(
+    "kubernetes:core/v1:ConfigMap",
+    "c",
+    {
+        "metadata": {
+            "name": "c-1a2b3c4d",
+            "namespace": "team",
+            "annotations": {"pulumi.com/autonamed": "true"},
+        }
+    },
+)
+CLUSTER = operation("slipway:machine:LocalCluster", "cluster", {"name": "local"})
+
+
+def test_a_state_without_pending_operations_is_left_alone() -> None:
+    assert recovery.plan({"deployment": {"resources": []}}, destroying=False) is None
+    assert recovery.plan({"deployment": None}, destroying=False) is None
+
+
+def test_an_object_with_a_fixed_name_is_adopted() -> None:
+    repair = planned(NAMED)
+    assert repair.adopt == [f"{URN}kubernetes:apps/v1:Deployment::d"]
+    assert repair.deployment["deployment"]["resources"] == [{"urn": "kept"}]
+
+
+def test_an_object_whose_name_was_made_up_is_deleted_since_the_next_one_gets_another() -> None:
+    repair = planned(AUTONAMED)
+    doomed = repair.deployment["deployment"]["resources"][-1]
+    assert (doomed["id"], doomed["delete"]) == ("team/c-1a2b3c4d", True)
+    assert repair.adopt == []
+
+
+def test_a_half_made_cluster_is_finished_by_up() -> None:
+    repair = planned(CLUSTER)
+    assert repair.retry == [CLUSTER["resource"]["urn"]]
+    assert repair.deployment["deployment"]["resources"] == [{"urn": "kept"}]
+
+
+def test_everything_half_made_is_deleted_by_down() -> None:
+    repair = planned(NAMED, AUTONAMED, CLUSTER, destroying=True)
+    ids = [entry["id"] for entry in repair.deployment["deployment"]["resources"][1:]]
+    assert ids == ["team/d", "team/c-1a2b3c4d", "local"]
+
+
+def test_an_object_of_the_whole_cluster_is_known_by_its_name_alone() -> None:
+    namespace = operation("kubernetes:core/v1:Namespace", "n", {"metadata": {"name": "team"}})
+    repair = planned(namespace, destroying=True)
+    assert repair.deployment["deployment"]["resources"][-1]["id"] == "team"
+
+
+@pytest.mark.parametrize("what", ["updating", "deleting", "reading"])
+def test_an_interrupted_change_of_what_exists_is_done_again(what: str) -> None:
+    repair = planned(operation("kubernetes:core/v1:Service", "s", {}, what))
+    assert len(repair.retry) == 1
+
+
+def test_a_cloud_resource_is_left_for_a_person_to_judge() -> None:
+    assert len(planned(operation("aws:s3/bucket:Bucket", "b", {})).unknown) == 1
+
+
+def lock_of(folder: Path, pid: int, host: str) -> None:
+    locks = folder / ".pulumi" / "locks" / "organization" / "slipway" / "local"
+    locks.mkdir(parents=True)
+    (locks / "x.json").write_text(json.dumps({"pid": pid, "hostname": host, "username": "u"}))
+
+
+def ended_pid() -> int:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
+
+
+def test_the_lock_of_a_killed_engine_is_stale(tmp_path: Path) -> None:
+    lock_of(tmp_path, ended_pid(), socket.gethostname())
+    (lock,) = recovery.locks(f"file://{tmp_path}", "slipway", "local")
+    assert lock.stale()
+
+
+def test_the_lock_of_a_process_number_that_another_program_has_now_is_stale(
+    tmp_path: Path,
+) -> None:
+    lock_of(tmp_path, os.getpid(), socket.gethostname())
+    (lock,) = recovery.locks(f"file://{tmp_path}", "slipway", "local")
+    assert lock.stale()
+
+
+def test_a_lock_of_another_machine_is_respected(tmp_path: Path) -> None:
+    lock_of(tmp_path, ended_pid(), "elsewhere")
+    held = recovery.locks(f"file://{tmp_path}", "slipway", "local")
+    assert "on elsewhere" in str(recovery.held_elsewhere(held))
+
+
+def test_a_running_engine_is_respected(tmp_path: Path) -> None:
+    engine = tmp_path / "pulumi"
+    engine.symlink_to("/bin/sleep")
+    with subprocess.Popen([engine, "60"]) as process:
+        try:
+            lock_of(tmp_path, process.pid, socket.gethostname())
+            held = recovery.locks(f"file://{tmp_path}", "slipway", "local")
+            assert f"process {process.pid}" in str(recovery.held_elsewhere(held))
+        finally:
+            process.kill()
+
+
+def test_other_backends_have_no_lock_files() -> None:
+    assert recovery.locks("s3://bucket", "slipway", "local") == []
+    assert recovery.state_file("s3://bucket", "slipway", "local") is None
+
+
+def test_a_state_that_is_not_there_has_nothing_pending(tmp_path: Path) -> None:
+    state_file = recovery.state_file(f"file://{tmp_path}", "slipway", "local")
+    assert not recovery.may_be_pending(state_file)
