@@ -136,7 +136,8 @@ def _await(condition: Callable[[], _T | None], name: str, log: Path) -> _T:
 def stop(name: str) -> None:
     """End a node in order, so that its components can close their files; then kill the rest."""
     pid = init_pid(name)
-    if pid is not None:
+    # Before it is prepared it is a shell, which as PID 1 ignores the signal.
+    if pid is not None and is_prepared(pid):
         with suppress(ProcessLookupError):
             # s6-svscan ends every component and then itself.
             os.kill(pid, signal.SIGTERM)

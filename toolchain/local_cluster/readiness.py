@@ -1,8 +1,9 @@
 """Waits until a cluster can take work, and finds out which component is to blame if it cannot."""
 
+import json
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from toolchain.local_cluster import services
@@ -18,7 +19,7 @@ REPORT_EVERY = 15.0
 """Seconds after which a wait that goes on says so again."""
 
 EXITS = 5
-"""A component that ended this often since the start will not come up by itself."""
+"""A component that ends this often during one wait will not come up by itself."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ def wait(
             ending; the message names the component, its log and its last meaningful line.
     """
     started = time.monotonic()
+    before = _exits(where)
     for step in wanted:
         announced = time.monotonic()
         while True:
@@ -125,7 +127,7 @@ def wait(
             if problem is None:
                 break
             now = time.monotonic()
-            failing = _failing(where)
+            failing = _failing(where, before)
             if not is_alive():
                 raise LocalClusterError(f"the node ended by itself: see {where.logs / 'node'}")
             if failing or now - started > LIMIT:
@@ -144,12 +146,16 @@ def _problem(step: Step, client: Client) -> str | None:
         return str(error)
 
 
-def _failing(where: Layout) -> str | None:
-    """Return a component that keeps ending, if there is one."""
-    if not where.services.is_dir():
-        return None
-    names = sorted(path.name for path in where.services.iterdir() if (path / "run").exists())
-    return next((name for name in names if services.exits(where.logs, name) >= EXITS), None)
+def _exits(where: Layout) -> dict[str, int]:
+    """Return how often each component ended since the node was started."""
+    found = sorted(path.parent.name for path in where.services.glob("*/run"))
+    return {name: services.exits(where.logs, name) for name in found}
+
+
+def _failing(where: Layout, before: Mapping[str, int]) -> str | None:
+    """Return a component that keeps ending during this wait, if there is one."""
+    now = _exits(where)
+    return next((name for name in now if now[name] - before.get(name, 0) >= EXITS), None)
 
 
 def _diagnosis(step: Step, problem: str, failing: str | None, where: Layout) -> str:
@@ -183,4 +189,16 @@ def last_meaningful_line(text: str, longest: int = 300) -> str | None:
     chosen = (alarming or lines)[-1:]
     if not chosen:
         return None
-    return chosen[0] if len(chosen[0]) <= longest else chosen[0][: longest - 1] + "…"
+    text = _in_words(chosen[0])
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _in_words(line: str) -> str:
+    """Return what a line of etcd's JSON log says; any other line as it is."""
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(document, dict) or "msg" not in document:
+        return line
+    return ": ".join(str(document[key]) for key in ("msg", "error") if key in document)

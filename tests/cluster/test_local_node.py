@@ -1,0 +1,461 @@
+"""A real node: what it does, what survives, and that nothing is left of it."""
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from toolchain import images, local_cluster
+from toolchain.local_cluster import ClusterSpec, PortForward, cgroups, network, node, state
+from toolchain.local_cluster.api import ApiError, Client
+
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(os.geteuid() != 0, reason="a node needs root"),
+]
+
+OWNER = "tests"
+HTTP_NODE_PORT, DNS_NODE_PORT = 30080, 30053
+PATIENCE = 90.0
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Wait for a condition, which may fail to answer while things start."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            if condition():
+                return
+            last = "it is false"
+        except (OSError, ApiError, AssertionError) as error:
+            last = str(error)
+        assert time.monotonic() < deadline, f"{what}: {last}"
+        time.sleep(0.1)
+
+
+def free_port() -> int:
+    """Return a loopback port that nothing listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def machine() -> dict[str, list[str]]:
+    """Return what a node could leave on a machine."""
+
+    def said(*command: str) -> list[str]:
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+
+    seen = {
+        "mounts": Path("/proc/self/mountinfo").read_text().splitlines(),
+        "interfaces": sorted(path.name for path in Path("/sys/class/net").iterdir()),
+        "nat rules": said("iptables", "-w", "-t", "nat", "-S"),
+        "filter rules": said("iptables", "-w", "-S"),
+        "routes": said("ip", "-4", "route", "show"),
+        "cgroups": sorted(str(p) for p in Path("/sys/fs/cgroup").rglob("slipway-*")),
+        "clusters": [f"clusters/{name}" for name in state.names()],
+        "locks": sorted(path.name for path in state.LOCKS.glob("slipway*")),
+        "settings": [
+            Path("/proc/sys", setting).read_text().strip()
+            for setting in ("vm/overcommit_memory", "kernel/panic", "net/ipv4/ip_forward")
+        ],
+        "fixed places": [
+            place
+            for place in ("/var/lib/kubelet", "/var/lib/cni", "/run/containerd", "/etc/rancher")
+            if Path(place).exists()
+        ],
+        "processes": processes_of_nodes(),
+    }
+    # Clusters that are not this file's come and go as they like.
+    others = [
+        mark
+        for name in [path.name for path in (state.ROOT / "clusters").glob("*")]
+        if not name.startswith("test-")
+        for mark in (f"slipway-{name}", network.interface(name), f"clusters/{name}")
+    ]
+    return {
+        kind: [line for line in lines if not any(mark in line for mark in others)]
+        for kind, lines in seen.items()
+    }
+
+
+def processes_of_nodes() -> list[str]:
+    """Return the command lines of processes that name a cluster's folder."""
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            words = (process / "cmdline").read_bytes().decode().replace("\0", " ")
+        except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+            continue
+        if "/var/lib/slipway/clusters/" in words:
+            found.append(words)
+    return sorted(found)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A cluster under test."""
+
+    spec: ClusterSpec
+    before: dict[str, list[str]]
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.spec.ports[0].host}/health"
+
+    @property
+    def dns(self) -> int:
+        return self.spec.ports[1].host
+
+    def client(self) -> Client:
+        found = local_cluster.read(self.spec.name)
+        assert found is not None
+        return Client(found.kubeconfig)
+
+
+def spec(name: str) -> ClusterSpec:
+    ports = (PortForward(free_port(), HTTP_NODE_PORT), PortForward(free_port(), DNS_NODE_PORT))
+    return ClusterSpec(name, "upstream", ports, OWNER)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Node]:
+    """One cluster for this file, with an application in it."""
+    local_cluster.destroy("test-node", print)
+    made = Node(spec("test-node"), machine())
+    local_cluster.create(made.spec, print)
+    deploy(made)
+    yield made
+    local_cluster.destroy(made.spec.name, print)
+
+
+def deploy(made: Node) -> None:
+    """Run CoreDNS once more as the application: its configuration file plays the model.
+
+    Over HTTP it says that it is well; over DNS it asks the cluster's DNS Service.
+    """
+    name = made.spec.name
+    record = state.load(name)
+    assert record is not None
+    corefile = state.layout(name).folder / "Corefile"
+    corefile.write_text(
+        f".:5353 {{\n  health :8080\n  forward . {record.network.dns_ip}\n  errors\n}}\n"
+    )
+    digest = hashlib.sha256(corefile.read_bytes()).hexdigest()
+    on_node = local_cluster.put_model(name, corefile, digest)
+    labels = {"app": "probe"}
+    client = made.client()
+    client.apply(
+        "/apis/apps/v1/namespaces/default/deployments/probe",
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "probe"},
+            "spec": {
+                "selector": {"matchLabels": labels},
+                "template": {
+                    "metadata": {"labels": labels},
+                    "spec": {
+                        "terminationGracePeriodSeconds": 0,
+                        "containers": [
+                            {
+                                "name": "probe",
+                                "image": images.reference("coredns"),
+                                "imagePullPolicy": "Never",
+                                "args": ["-conf", f"/model/{on_node.name}"],
+                                "volumeMounts": [{"name": "model", "mountPath": "/model"}],
+                            }
+                        ],
+                        "volumes": [
+                            {"name": "model", "hostPath": {"path": str(on_node.parent)}},
+                        ],
+                    },
+                },
+            },
+        },
+    )
+    client.apply(
+        "/api/v1/namespaces/default/services/probe",
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "probe"},
+            "spec": {
+                "type": "NodePort",
+                "selector": labels,
+                "ports": [
+                    {"name": "http", "port": 8080, "nodePort": HTTP_NODE_PORT},
+                    {"name": "dns", "port": 5353, "nodePort": DNS_NODE_PORT},
+                ],
+            },
+        },
+    )
+    client.close()
+
+
+def answers(url: str) -> bool:
+    with urllib.request.urlopen(url, timeout=2) as response:
+        return bool(response.read() == b"OK")
+
+
+def resolve(port: int, name: str) -> str:
+    """Ask a DNS server on a loopback TCP port for an address (RFC 1035, one question)."""
+    question = b"".join(bytes([len(part)]) + part.encode() for part in name.split(".")) + b"\0"
+    query = struct.pack(">6H", 1, 0x0100, 1, 0, 0, 0) + question + struct.pack(">2H", 1, 1)
+    with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+        connection.sendall(struct.pack(">H", len(query)) + query)
+        with connection.makefile("rb") as stream:
+            (length,) = struct.unpack(">H", stream.read(2))
+            answer = stream.read(length)
+    assert struct.unpack(">H", answer[6:8])[0] == 1, f"no answer for {name}"
+    return socket.inet_ntoa(answer[-4:])
+
+
+def test_a_pod_answers_on_a_loopback_port_of_the_machine(running: Node) -> None:
+    until(lambda: answers(running.http), "the application answers")
+
+
+def test_a_pod_reaches_a_service_and_the_cluster_resolves_names(running: Node) -> None:
+    record = state.load(running.spec.name)
+    assert record is not None
+    until(lambda: resolve(running.dns, "kubernetes.default.svc.cluster.local"), "DNS answers")
+    found = resolve(running.dns, "kubernetes.default.svc.cluster.local")
+    assert found == str(record.network.api_service_ip)
+
+
+def test_a_second_create_changes_nothing(running: Node) -> None:
+    pid, before = node.init_pid(running.spec.name), local_cluster.read(running.spec.name)
+    lines: list[str] = []
+    assert local_cluster.create(running.spec, lines.append) == before
+    assert node.init_pid(running.spec.name) == pid
+    assert not [line for line in lines if "starting" in line or "restarting" in line]
+
+
+def test_the_node_looks_healthy(running: Node) -> None:
+    assert local_cluster.status(running.spec.name) == local_cluster.Status("running")
+
+
+def test_a_rebooted_node_comes_back_with_its_data(running: Node) -> None:
+    name = running.spec.name
+    before = local_cluster.read(name)
+    client = running.client()
+    client.apply(
+        "/api/v1/namespaces/default/configmaps/kept",
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept"}, "data": {"a": "b"}},
+    )
+    client.close()
+    reboot(name)
+    stopped = local_cluster.status(name)
+    assert stopped.state == "stopped", stopped
+
+    local_cluster.start(name, print)
+
+    assert local_cluster.read(name) == before
+    client = running.client()
+    assert client.get("/api/v1/namespaces/default/configmaps/kept")["data"] == {"a": "b"}
+    client.close()
+    until(lambda: answers(running.http), "the application answers again")
+
+
+def reboot(name: str) -> None:
+    """End at once everything of a cluster that a reboot would end."""
+    pid = node.init_pid(name)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not cgroups.members(name, node.PART), "the node's processes end")
+    for part in cgroups.parts(name):
+        if part.startswith("forward-"):
+            for member in cgroups.members(name, part):
+                os.kill(member, signal.SIGKILL)
+    until(lambda: not cgroups.members(name), "all processes end")
+    cgroups.remove(name)
+    network.detach(name)
+
+
+def test_a_component_that_dies_is_started_again(running: Node) -> None:
+    def scheduler() -> int | None:
+        for pid in cgroups.members(running.spec.name, node.PART):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if Path(f"/proc/{pid}/comm").read_text().startswith("kube-scheduler"):
+                    return pid
+        return None
+
+    until(scheduler, "the scheduler runs")
+    first = scheduler()
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    until(lambda: scheduler() not in (None, first), "the scheduler runs again")
+
+
+def test_a_dead_port_forward_is_reported_and_comes_back_with_the_next_create(
+    running: Node,
+) -> None:
+    name, port = running.spec.name, running.spec.ports[0]
+    for pid in cgroups.members(name, f"forward-{port.host}-{port.node}"):
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: local_cluster.status(name).state == "broken", "the loss is seen")
+    assert str(port.host) in local_cluster.status(name).reasons[0]
+    local_cluster.create(running.spec, print)
+    until(lambda: answers(running.http), "the port leads to the node again")
+
+
+def test_a_cluster_of_another_owner_is_refused(running: Node) -> None:
+    other = ClusterSpec(running.spec.name, "upstream", (), "somebody else")
+    with pytest.raises(local_cluster.PreflightError, match="taken on this machine by tests"):
+        local_cluster.create(other, print)
+
+
+def test_a_port_in_use_is_named_with_its_listener_and_the_key(running: Node) -> None:
+    taken = running.spec.ports[0].host
+    wanted = ClusterSpec("test-other", "upstream", (PortForward(taken, HTTP_NODE_PORT),), OWNER)
+    problems = local_cluster.preflight(wanted)
+    assert len(problems) == 1
+    for word in (str(taken), "socat", "slipway:cluster.gatewayPort"):
+        assert word in problems[0]
+    assert local_cluster.leftovers("test-other") == []
+
+
+def test_an_imported_image_is_seen(running: Node) -> None:
+    name = running.spec.name
+    assert local_cluster.has_image(name, images.reference("coredns"))
+    assert not local_cluster.has_image(name, "slipway.local/none:0")
+    local_cluster.import_image(name, images.build("coredns", print), print)
+
+
+def test_two_clusters_live_side_by_side(running: Node) -> None:
+    other = Node(spec("test-second"), {})
+    local_cluster.destroy(other.spec.name, print)
+    try:
+        local_cluster.create(other.spec, print)
+        deploy(other)
+        until(lambda: answers(other.http), "the second application answers")
+        until(lambda: answers(running.http), "the first one still does")
+        first, second = local_cluster.read(running.spec.name), local_cluster.read(other.spec.name)
+        assert first is not None and second is not None
+        assert first.node_ip != second.node_ip
+        assert first.identity != second.identity
+    finally:
+        local_cluster.destroy(other.spec.name, print)
+    assert local_cluster.leftovers(other.spec.name) == []
+    assert answers(running.http)
+
+
+_CREATE = """
+import json, sys
+from toolchain import local_cluster
+from toolchain.local_cluster import ClusterSpec, PortForward
+wanted = json.loads(sys.argv[1])
+ports = tuple(PortForward(**port) for port in wanted.pop("ports"))
+local_cluster.create(ClusterSpec(ports=ports, **wanted), print)
+"""
+
+
+def start_creating(wanted: ClusterSpec) -> subprocess.Popen[str]:
+    document = {
+        "name": wanted.name,
+        "distribution": wanted.distribution,
+        "owner": wanted.owner,
+        "ports": [{"host": port.host, "node": port.node} for port in wanted.ports],
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", _CREATE, json.dumps(document)],
+        cwd=Path(local_cluster.__file__).parents[2],
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def test_a_create_that_was_killed_at_any_moment_is_finished_by_the_next(running: Node) -> None:
+    del running  # Its images are built and its programs there, so the moments are those below.
+    wanted = spec("test-killed")
+    local_cluster.destroy(wanted.name, print)
+    where = state.layout(wanted.name)
+    moments: list[tuple[str, Callable[[], object]]] = [
+        ("its record is written", where.record.exists),
+        ("the node's processes begin", lambda: cgroups.members(wanted.name, node.PART)),
+        ("the first forward begins", lambda: "forward-" in " ".join(cgroups.parts(wanted.name))),
+    ]
+    identities = set()
+    for what, reached in moments:
+        with start_creating(wanted) as creating:
+            try:
+                until(reached, what)
+            finally:
+                creating.kill()
+        record = state.load(wanted.name)
+        assert record is not None
+        identities.add(record.identity)
+        assert local_cluster.status(wanted.name).state in ("stopped", "broken")
+    local_cluster.create(wanted, print)
+    assert local_cluster.status(wanted.name).state == "running"
+    assert len(identities) == 1, "an interrupted creation must go on as the same cluster"
+    local_cluster.destroy(wanted.name, print)
+    assert local_cluster.leftovers(wanted.name) == []
+
+
+def test_a_killed_create_can_be_destroyed(running: Node) -> None:
+    del running
+    wanted = spec("test-killed")
+    with start_creating(wanted) as creating:
+        try:
+            until(lambda: cgroups.members(wanted.name, node.PART), "the node's processes begin")
+        finally:
+            creating.kill()
+    local_cluster.destroy(wanted.name, print)
+    assert local_cluster.leftovers(wanted.name) == []
+
+
+def test_a_component_that_cannot_start_is_named_with_its_log(running: Node) -> None:
+    name = running.spec.name
+    reboot(name)
+    database = state.layout(name).data / "etcd"
+    aside = database.with_name("etcd-aside")
+    database.rename(aside)
+    database.write_text("not a folder")
+    try:
+        with pytest.raises(local_cluster.LocalClusterError) as caught:
+            local_cluster.start(name, print)
+    finally:
+        database.unlink()
+        aside.rename(database)
+        local_cluster.start(name, print)
+    message = str(caught.value)
+    assert message.startswith("etcd keeps ending")
+    assert str(state.layout(name).logs / "etcd" / "current") in message
+    assert "not a directory" in message
+
+
+def test_destroy_leaves_nothing(running: Node) -> None:
+    name = running.spec.name
+    local_cluster.destroy(name, print)
+    assert local_cluster.leftovers(name) == []
+    assert local_cluster.status(name).state == "absent"
+    assert machine() == running.before
+    local_cluster.destroy(name, print)
+
+
+def test_leftovers_sees_what_a_node_is_made_of() -> None:
+    made = spec("test-seen")
+    local_cluster.create(made, print)
+    try:
+        found = " ".join(local_cluster.leftovers(made.name))
+        for word in ("process", "cgroup", "network interface", "iptables rule", "folder"):
+            assert word in found
+    finally:
+        local_cluster.destroy(made.name, print)
+    assert local_cluster.leftovers(made.name) == []
