@@ -24,7 +24,15 @@ from pulumi.runtime import proto
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 
-from toolchain.kubernetes_plugin import checking, comparing, config, reading, session, writing
+from toolchain.kubernetes_plugin import (
+    checking,
+    comparing,
+    components,
+    config,
+    reading,
+    session,
+    writing,
+)
 from toolchain.kubernetes_plugin.context import ProviderContext
 from toolchain.kubernetes_plugin.diff import Change
 from toolchain.kubernetes_plugin.engine_log import EngineLog
@@ -105,10 +113,6 @@ class Components(Provider):
 
     async def construct(self, request: ConstructRequest) -> ConstructResponse:
         """Make a component and its children."""
-        # Imported here: the SDK of every Kubernetes kind takes a second to load, and a program
-        # without components needs none of it.
-        from toolchain.kubernetes_plugin import components
-
         return await components.construct(
             request.resource_type,
             request.name,
@@ -152,6 +156,11 @@ class Servicer(ProviderServicer):
         if self._context is not None:
             self._context.cancelled.set()
         return empty_pb2.Empty()
+
+    async def Construct(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Make a component and its children."""
+        components.complete(request.inputs)
+        return await super().Construct(request, context)
 
     @_reporting
     async def CheckConfig(self, request: Any, context: Any) -> proto.CheckResponse:  # noqa: N802

@@ -6,5 +6,6 @@ children under the same logical names, in the same order.
 
 from toolchain.kubernetes_plugin.components.construction import construct
 from toolchain.kubernetes_plugin.components.errors import ComponentError
+from toolchain.kubernetes_plugin.components.wire import complete
 
-__all__ = ["ComponentError", "construct"]
+__all__ = ["ComponentError", "complete", "construct"]

@@ -45,7 +45,9 @@ async def rendering_of(
         raise ComponentError("chart: name the chart: a folder, an archive, a name or a URL")
     files = _Files(folder)
     options = [
-        *("--no-hooks", "--dry-run=server"),
+        "--no-hooks",
+        # `lookup` in templates asks the cluster; without one it finds nothing.
+        "--dry-run=client" if capabilities is None else "--dry-run=server",
         *([] if inputs.flag("skipCrds") else ["--include-crds"]),
         *("--namespace", inputs.text("namespace") or namespace),
         *_version(inputs),

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi.provider.experimental.property_value import (
-    PropertyValue,
-    ResourceReference,
-)
+from pulumi.provider.experimental.property_value import PropertyValue
 
 from toolchain.kubernetes_plugin.components.ordering import Identity, identity_of, ordered
+from toolchain.kubernetes_plugin.components.wire import reference_to
 from toolchain.kubernetes_plugin.readiness.rules import SKIP_AWAIT
 from toolchain.kubernetes_plugin.types import PACKAGE
 
@@ -94,16 +92,8 @@ def properties_of(obj: Object, how: Registration) -> dict[str, Any]:
 
 
 async def references(children: Sequence[pulumi.CustomResource]) -> PropertyValue:
-    """Return registered children as a list of references; their ids may be unknown in a preview."""
-    return PropertyValue([await _reference(child) for child in children])
-
-
-async def _reference(child: pulumi.CustomResource) -> PropertyValue:
-    urn = await child.urn.future()
-    known = await child.id.is_known()
-    resource_id = await child.id.future() if known else None
-    identifier = PropertyValue(resource_id) if resource_id else PropertyValue.computed()
-    return PropertyValue(ResourceReference(str(urn), identifier), dependencies=[str(urn)])
+    """Return registered children as a list of references to resources."""
+    return PropertyValue([await reference_to(child) for child in children])
 
 
 def _all_secret(properties: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import Any
 import pulumi
 import yaml
 from pulumi.errors import InputPropertiesError
-from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.provider.experimental.provider import ConstructResponse
 
 from toolchain import programs
@@ -21,6 +20,7 @@ from toolchain.kubernetes_plugin.components.children import Registration
 from toolchain.kubernetes_plugin.components.errors import ComponentError
 from toolchain.kubernetes_plugin.components.helm import Helm
 from toolchain.kubernetes_plugin.components.inputs import Inputs, PropertyValues
+from toolchain.kubernetes_plugin.components.wire import UNKNOWN
 from toolchain.kubernetes_plugin.components.yaml_v2 import (
     CONFIG_FILE,
     CONFIG_GROUP,
@@ -64,14 +64,15 @@ async def construct(
         The component's URN, and its output `resources`: references to the children.
 
     Raises:
-        InputPropertiesError: The component cannot be made; one line that names it and the input.
+        InputPropertiesError: The component cannot be made; one line, before which the engine puts
+            the component's type and name.
     """
     maker = _MAKERS.get(resource_type)
     if maker is None:
-        raise InputPropertiesError(f"{resource_type} is no component of this plug-in")
+        raise InputPropertiesError(f"{resource_type} is no component of this plug-in", [])
     component = pulumi.ComponentResource(resource_type, name, {}, options)
     urn = str(await component.urn.future())
-    resources = PropertyValue.computed()
+    resources = UNKNOWN
     if inputs.are_known(values):
         try:
             making = _Making(
@@ -79,8 +80,7 @@ async def construct(
             )
             made = await _children(maker, making)
         except (ComponentError, ClusterError, SlipwayError) as error:
-            kind = resource_type.rpartition(":")[2]
-            raise InputPropertiesError(f"{kind} {name}: {error}") from error
+            raise InputPropertiesError(str(error), []) from error
         resources = await children.references(made)
     else:
         pulumi.log.warn(_INCOMPLETE, component)

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi.provider.experimental.property_value import (
-    Computed,
-    PropertyValue,
-    ResourceReference,
-)
+from pulumi.provider.experimental.property_value import PropertyValue, ResourceReference
 
 from toolchain.kubernetes_plugin.components.errors import ComponentError
+from toolchain.kubernetes_plugin.components.wire import is_unknown
 
 PropertyValues = Mapping[str, PropertyValue]
 
@@ -93,7 +90,7 @@ def _is_unknown(value: PropertyValue) -> bool:
         return any(_is_unknown(item) for item in inner.values())
     if isinstance(inner, Sequence) and not isinstance(inner, str):
         return any(_is_unknown(item) for item in inner)
-    return isinstance(inner, Computed)
+    return is_unknown(value)
 
 
 def _plain(value: PropertyValue) -> Any:
