@@ -26,6 +26,7 @@ RUNC: Final = "1.4.2"
 CNI_PLUGINS: Final = "1.9.0"
 COREDNS: Final = "1.13.1"
 TRAEFIK: Final = "3.6.0"
+GATEWAY_API: Final = "1.6.1"
 HELM: Final = "3.22.0"
 
 # Carries Kubernetes 1.36: the newest k3s release at the time of pinning.

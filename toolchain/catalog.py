@@ -380,6 +380,47 @@ TRAEFIK: Final = Program(
     ),
 )
 
+_GATEWAY_API = "sigs.k8s.io/gateway-api"
+_GATEWAY_API_KINDS = (
+    "backendtlspolicies",
+    "gatewayclasses",
+    "gateways",
+    "grpcroutes",
+    "httproutes",
+    "listenersets",
+    "referencegrants",
+    "tcproutes",
+    "tlsroutes",
+    "udproutes",
+)
+
+# Manifests, not a binary. Their release has no checksum file, and the module is checked by go.sum.
+GATEWAY_API: Final = Program(
+    name="gateway-api-crds",
+    version=versions.GATEWAY_API,
+    binaries=tuple(f"gateway.networking.k8s.io_{kind}.yaml" for kind in _GATEWAY_API_KINDS),
+    probe=None,
+    sources=(
+        GoBuild(
+            modules=(
+                GoModule(
+                    folder="gateway-api",
+                    packages=(),
+                    files=tuple(
+                        ModuleFile(
+                            f"{_GATEWAY_API}@v{versions.GATEWAY_API}",
+                            f"config/crd/standard/gateway.networking.k8s.io_{kind}.yaml",
+                        )
+                        for kind in _GATEWAY_API_KINDS
+                    ),
+                ),
+            ),
+            disk=100_000_000,
+            seconds=5,
+        ),
+    ),
+)
+
 # k3s is one binary that no package registry has: without its release it cannot be had.
 K3S: Final = Program(
     name="k3s",
@@ -427,6 +468,7 @@ ALL: Final = (
     KUBERNETES,
     COREDNS,
     TRAEFIK,
+    GATEWAY_API,
     K3S,
     PAUSE,
 )

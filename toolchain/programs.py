@@ -109,15 +109,16 @@ def ensure(names: Iterable[str], report: Report = silent) -> None:
         debian.install(dict.fromkeys(SYSTEM[name] for name in absent), report)
         for name in absent:
             _system(name)
-    if all(installation.installed(program) for program in pinned):
+    missing = [program for program in pinned if installation.installed(program) is None]
+    if not missing:
         return
-    with cache.lock(_LOCK, report), ExitStack() as stack:
+    with ExitStack() as stack:
         session = Session(report, stack)
-        for program in pinned:
-            installation.obtain(program, session)
-    if (cache.root() / gobuild.WORKSPACE).exists():
-        with cache.lock(_LOCK, report):
-            gobuild.drop_stale()
+        for program in missing:
+            # Given back in between, so that a small program does not wait for all of a long list.
+            with cache.lock(_LOCK, report):
+                installation.obtain(program, session)
+    gobuild.drop_stale()
 
 
 def folders(names: Iterable[str]) -> list[Path]:

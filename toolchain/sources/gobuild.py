@@ -1,5 +1,6 @@
 """Programs built from Go modules, pinned by a `go.mod` and `go.sum` of this repository."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from toolchain import cache, host
 from toolchain.progress import duration, size, ticking
@@ -23,7 +25,7 @@ WORKSPACE = "go-build"
 
 @dataclass(frozen=True)
 class ModuleFile:
-    """A script that a module carries beside its Go code, installed as it is."""
+    """A file that a module carries beside its Go code, installed as it is: a script, a manifest."""
 
     module: str
     path: str
@@ -35,7 +37,8 @@ class GoModule:
 
     Attributes:
         folder: Folder in `toolchain/go`.
-        packages: Main packages; several are installed under the last element of their path.
+        packages: Main packages; several are installed under the last element of their path. Empty
+            where only files are wanted.
         output: Name of the binary, for a single package.
         variables: Go string variables set by the linker; `{version}` is filled in.
         tags: Build tags.
@@ -110,6 +113,12 @@ class _Build:
 
     def run(self, into: Path) -> None:
         """Build the packages into a folder and add the files."""
+        if self._module.packages:
+            self._compile(into)
+        for item in self._module.files:
+            self._copy(item, into)
+
+    def _compile(self, into: Path) -> None:
         self._log.unlink(missing_ok=True)
         tags = ["-tags", " ".join(self._module.tags)] if self._module.tags else []
         with ticking(self._report, self._progress):
@@ -122,8 +131,6 @@ class _Build:
             self._stream(
                 ["build", "-v", *tags, "-ldflags", flags, "-o", target, *self._module.packages]
             )
-        for item in self._module.files:
-            self._copy(item, into)
 
     def _progress(self, seconds: float) -> str:
         what = Path(self._module.output or self._module.packages[0]).name
@@ -172,7 +179,7 @@ class _Build:
         source = Path(json.loads(done.stdout)["Dir"]) / item.path
         target = into / source.name
         shutil.copyfile(source, target)
-        target.chmod(0o755)
+        target.chmod(0o755 if source.read_bytes().startswith(b"#!") else 0o644)
 
 
 def environment(workspace: Path, *, cgo: bool) -> dict[str, str]:
@@ -202,10 +209,10 @@ def environment(workspace: Path, *, cgo: bool) -> dict[str, str]:
 
 
 def _workspace(session: Session) -> Path:
-    """Return the folder of the caches that all builds of one run share.
+    """Return the folder of the caches that all builds share.
 
-    It is dropped at the end of the run. Only an interruption leaves it: the next run continues
-    from there, and then drops it.
+    It is dropped at the end of the run that uses it last. Only an interruption leaves it: the next
+    run continues from there, and then drops it.
     """
     if WORKSPACE not in session.shared:
         session.shared[WORKSPACE] = session.stack.enter_context(_temporary_workspace())
@@ -214,15 +221,26 @@ def _workspace(session: Session) -> Path:
 
 @contextmanager
 def _temporary_workspace() -> Iterator[Path]:
-    workspace = cache.folder(WORKSPACE)
+    # Held as long as the folder is in use; the last run to let go of it removes the folder.
+    with (cache.folder("locks") / f"{WORKSPACE}.lock").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            yield cache.folder(WORKSPACE)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            _drop(users)
+            raise
+        _drop(users)
+
+
+def _drop(users: IO[str]) -> None:
+    """Remove the workspace unless another run uses it."""
     try:
-        yield workspace
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
-        shutil.rmtree(workspace, ignore_errors=True)
-        raise
-    shutil.rmtree(workspace)
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    shutil.rmtree(cache.root() / WORKSPACE, ignore_errors=True)
 
 
 def _make_room(workspace: Path, needed: int, program: Program) -> None:
@@ -234,5 +252,7 @@ def _make_room(workspace: Path, needed: int, program: Program) -> None:
 
 
 def drop_stale() -> None:
-    """Remove the caches that an interrupted build left, for a run that builds nothing."""
-    shutil.rmtree(cache.root() / WORKSPACE, ignore_errors=True)
+    """Remove the workspace that an interrupted run left, after a run that had nothing to build."""
+    if (cache.root() / WORKSPACE).exists():
+        with (cache.folder("locks") / f"{WORKSPACE}.lock").open("w") as users:
+            _drop(users)
