@@ -33,6 +33,15 @@ class Placement:
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Toleration, ...] = ()
 
+    def toleration_args(self) -> list[kubernetes.core.v1.TolerationArgs]:
+        """Return the tolerations as a pod takes them."""
+        return [
+            kubernetes.core.v1.TolerationArgs(
+                key=toleration.key, operator="Exists", effect=toleration.effect
+            )
+            for toleration in self.tolerations
+        ]
+
 
 @dataclass(frozen=True)
 class LoadBalancerTraits:
@@ -170,10 +179,8 @@ class PlatformHandle:
         gateway: The Gateway that routes attach to.
         address: URL at which that gateway answers, without a trailing slash.
         teams: Teams by name.
-        labels: Labels that monitoring selects by.
     """
 
     gateway: GatewayReference
     address: pulumi.Output[str]
     teams: Mapping[str, TeamReference]
-    labels: Mapping[str, str] = field(default_factory=dict)

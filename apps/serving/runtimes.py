@@ -11,8 +11,8 @@ from typing import Final
 PORT: Final = 8080
 PROTOCOL: Final = "open-inference-v2"
 
-# Field tags that may follow `ir_version` in a serialised ONNX ModelProto (onnx.proto): the producer,
-# its version, the domain, the model version, a doc string, the graph, the opsets, metadata.
+# Field tags that may follow `ir_version` in a serialised ONNX ModelProto (onnx.proto): producer,
+# its version, domain, model version, doc string, graph, opsets, metadata.
 _ONNX_NEXT_FIELDS: Final = frozenset({0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72})
 # The newest pickle protocol of Python 3.11.
 _PICKLE_NEWEST: Final = 5

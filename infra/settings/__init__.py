@@ -56,6 +56,11 @@ class Settings(StrictModel):
     teams: dict[TeamName, TeamSettings] = Field(default_factory=dict)
     models: dict[ModelName, ModelSettings] = Field(default_factory=dict)
 
+    @property
+    def formats(self) -> frozenset[str]:
+        """The formats of the models."""
+        return frozenset(model.format for model in self.models.values())
+
 
 def parse(raw: Mapping[str, Any]) -> Settings:
     """Return the settings of plain data.

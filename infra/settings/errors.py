@@ -90,7 +90,9 @@ def _words(detail: ErrorDetails, location: Sequence[str | int], root: type[BaseM
         case "literal_error":
             return f"{_shown(value)} is not known; choose from {_unquoted(context['expected'])}"
         case "union_tag_invalid":
-            return f"no cluster kind `{context['tag']}`; known: {_unquoted(context['expected_tags'])}"
+            return (
+                f"no cluster kind `{context['tag']}`; known: {_unquoted(context['expected_tags'])}"
+            )
         case "union_tag_not_found":
             return "`kind` is missing; add `kind: local`"
         case "too_short":

@@ -39,7 +39,7 @@ def read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise SettingsError([f"{path.name}: no such stack file; {_stacks(path.parent)}"]) from None
     try:
-        document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        document = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         raise SettingsError([f"{path.name}{_position(error)}: {error.problem}"]) from None
     config = document.get("config") if isinstance(document, Mapping) else None

@@ -1,0 +1,58 @@
+"""The Gateway API: its resource types, in the standard channel."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+import yaml
+
+from toolchain import programs
+from toolchain.errors import SlipwayError
+
+API_VERSION: Final = "gateway.networking.k8s.io/v1"
+
+
+def read_definitions() -> list[dict[str, Any]]:
+    """Return the CustomResourceDefinitions of the pinned release, obtaining them if missing.
+
+    Raises:
+        pulumi.RunError: They cannot be obtained; Pulumi prints why without a traceback.
+    """
+    try:
+        folder = programs.path("gateway-api-crds")
+    except SlipwayError as error:
+        raise pulumi.RunError(str(error)) from error
+    return sorted(_definitions(folder), key=lambda definition: str(definition["metadata"]["name"]))
+
+
+def _definitions(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in folder.glob("*.yaml"):
+        for document in yaml.load_all(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader):
+            if document and document["kind"] == "CustomResourceDefinition":
+                yield document
+
+
+class GatewayApi(pulumi.ComponentResource):
+    """The Gateway API's types; whatever depends on it waits until the cluster serves them.
+
+    Type token: `slipway:platform:GatewayApi`. Resources: one `CustomResourceDefinition` each, as
+    docs/adr/0004 explains. The release's admission policies, which guard clusters where several
+    tools install the types, are left out.
+
+    Args:
+        resource_name: Logical name.
+        opts: Resource options.
+    """
+
+    def __init__(self, resource_name: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("slipway:platform:GatewayApi", resource_name, None, opts)
+        for definition in read_definitions():
+            kubernetes.apiextensions.v1.CustomResourceDefinition(
+                definition["metadata"]["name"],
+                metadata=definition["metadata"],
+                spec=definition["spec"],
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.register_outputs({})

@@ -1,0 +1,177 @@
+"""What holds for the program of every stack file."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit import mocked_program
+from tests.unit.mocked_program import Program
+
+# A tag that is a version or a content hash, or a digest.
+_FIXED_IMAGE = re.compile(r".+(@sha256:[0-9a-f]{64}|:(v?\d+(\.\d+)+[\w.+-]*|[0-9a-f]{12,}))")
+_RECOMMENDED_LABELS = {
+    "app.kubernetes.io/name",
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/component",
+    "app.kubernetes.io/part-of",
+    "app.kubernetes.io/managed-by",
+}
+# Published by the Gateway API, with labels of its own.
+_THIRD_PARTY = {"kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"}
+
+
+@pytest.fixture(
+    name="program", params=mocked_program.STACK_FILES, ids=lambda path: path.name, scope="module"
+)
+def _program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return mocked_program.run(request.param, tmp_path_factory.mktemp("project"), monkeypatch)
+
+
+def test_there_is_a_stack_file_to_hold_the_program_to() -> None:
+    assert mocked_program.STACK_FILES
+
+
+def test_every_resource_takes_an_explicit_provider(program: Program) -> None:
+    for resource in program.resources:
+        package = resource.type.split(":")[0]
+        if package in ("kubernetes", "slipway") and resource.is_custom:
+            assert f"pulumi:providers:{package}::" in resource.provider, resource.label
+
+
+def test_default_providers_are_disabled_in_every_stack_file() -> None:
+    for path in mocked_program.STACK_FILES:
+        assert 'pulumi:disable-default-providers: ["*"]' in path.read_text(), path.name
+
+
+def test_no_two_resources_share_a_urn(program: Program) -> None:
+    counts = Counter(resource.urn for resource in program.resources)
+    assert [urn for urn, count in counts.items() if count > 1] == []
+
+
+def test_no_two_objects_share_a_kind_and_a_name(program: Program) -> None:
+    counts = Counter(
+        (resource.type, metadata.get("namespace"), metadata["name"])
+        for resource in program.kubernetes()
+        for metadata in [resource.inputs["metadata"]]
+    )
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+def test_no_logical_name_holds_a_version_a_digest_or_an_index(program: Program) -> None:
+    for resource in program.resources:
+        assert not re.search(r"[0-9a-f]{12}|\d+\.\d+\.|-\d+$", resource.name), resource.label
+
+
+def test_every_container_has_requests_and_limits(program: Program) -> None:
+    for label, container in program.containers():
+        for kind in ("requests", "limits"):
+            assert set(container["resources"][kind]) == {"cpu", "memory"}, label
+
+
+def test_every_object_of_ours_carries_the_recommended_labels(program: Program) -> None:
+    for resource in program.kubernetes():
+        if resource.type not in _THIRD_PARTY:
+            assert set(resource.inputs["metadata"]["labels"]) >= _RECOMMENDED_LABELS, resource.label
+    for resource, template in program.pods():
+        assert set(template["metadata"]["labels"]) >= _RECOMMENDED_LABELS, resource.label
+
+
+def test_a_selector_finds_its_pods_and_holds_no_version(program: Program) -> None:
+    for resource, template in program.pods():
+        selector = resource.inputs["spec"]["selector"]["matchLabels"]
+        assert set(selector) == {"app.kubernetes.io/name", "app.kubernetes.io/instance"}
+        assert selector.items() <= template["metadata"]["labels"].items(), resource.label
+
+
+def test_every_service_leads_to_pods_and_ports_that_exist(program: Program) -> None:
+    pods = [template for _, template in program.pods()]
+    for service in program.of_type("kubernetes:core/v1:Service"):
+        spec = service.inputs["spec"]
+        selected = [
+            pod for pod in pods if spec["selector"].items() <= pod["metadata"]["labels"].items()
+        ]
+        assert len(selected) == 1, service.label
+        names = {
+            port["name"]
+            for container in selected[0]["spec"]["containers"]
+            for port in container["ports"]
+        }
+        assert {port["targetPort"] for port in spec["ports"]} <= names, service.label
+
+
+def test_no_container_takes_a_floating_tag(program: Program) -> None:
+    for label, container in program.containers():
+        assert _FIXED_IMAGE.fullmatch(container["image"]), f"{label}: {container['image']}"
+        assert container["imagePullPolicy"] == "IfNotPresent", label
+
+
+def test_every_container_has_readiness_and_liveness_probes(program: Program) -> None:
+    for label, container in program.containers():
+        assert {"readinessProbe", "livenessProbe"} <= set(container), label
+
+
+def test_every_pod_meets_the_restricted_pod_security_standard(program: Program) -> None:
+    for resource, template in program.pods():
+        spec = template["spec"]
+        context = spec["securityContext"]
+        assert context["runAsNonRoot"] is True, resource.label
+        assert context["runAsUser"] > 0, resource.label
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}, resource.label
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec), resource.label
+        assert not any("hostPath" in volume for volume in spec.get("volumes", [])), resource.label
+    for label, container in program.containers():
+        context = container["securityContext"]
+        assert context["allowPrivilegeEscalation"] is False, label
+        assert context["readOnlyRootFilesystem"] is True, label
+        assert context["capabilities"] == {"drop": ["ALL"]}, label
+
+
+def test_every_namespace_enforces_the_restricted_pod_security_standard(program: Program) -> None:
+    for namespace in program.of_type("kubernetes:core/v1:Namespace"):
+        labels = namespace.inputs["metadata"]["labels"]
+        assert labels["pod-security.kubernetes.io/enforce"] == "restricted", namespace.label
+
+
+def test_the_kubeconfig_is_a_secret_wherever_it_goes(program: Program) -> None:
+    assert program.secret_outputs == {"kubeconfig"}
+    for provider in program.of_type("pulumi:providers:kubernetes"):
+        assert "kubeconfig" in provider.secret_inputs, provider.label
+    for cluster in program.of_type("slipway:machine:LocalCluster"):
+        assert "kubeconfig" in cluster.secret_outputs, cluster.label
+
+
+def test_the_kubernetes_provider_outlives_a_kubeconfig_that_a_preview_cannot_know(
+    program: Program,
+) -> None:
+    for provider in program.of_type("pulumi:providers:kubernetes"):
+        assert provider.inputs["clusterIdentifier"], provider.label
+
+
+def test_no_input_holds_a_path_of_this_machine(
+    program: Program, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    paths = (str(Path.home()), str(mocked_program.ROOT), str(tmp_path_factory.getbasetemp()))
+    for resource in program.resources:
+        for text in _texts(resource.inputs):
+            assert not any(path in text for path in paths), f"{resource.label}: {text}"
+
+
+def test_the_stack_shows_its_endpoint_models_cluster_and_kubeconfig(program: Program) -> None:
+    assert set(program.outputs) == {"endpoint", "models", "cluster", "kubeconfig"}
+    assert set(program.outputs["cluster"]) == {"kind", "distribution", "version"}
+    for name, model in program.outputs["models"].items():
+        assert set(model) == {"url", "version", "protocol"}, name
+        assert model["url"].startswith(program.outputs["endpoint"]), name
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return [text for item in value.values() for text in _texts(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    return [value] if isinstance(value, str) else []
