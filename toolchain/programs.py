@@ -188,7 +188,7 @@ def _program(name: str) -> Program:
     for program in catalog.ALL:
         if name == program.name or name in program.binaries:
             return program
-    raise ToolchainError(f"no program is called {name!r}: toolchain/catalog.py has the table")
+    raise ToolchainError(f"no program is called {name!r}: toolchain/catalog has the table")
 
 
 def _pinned(names: Iterable[str]) -> list[Program]:

@@ -35,6 +35,14 @@ class ReleaseFile:
     folder: str = ""
 
 
+def github(
+    repository: str, file: str, checksums: str, *, folder: str = "", binary: str | None = None
+) -> ReleaseFile:
+    """A file of a GitHub release, whose checksum file lies beside it; tags begin with a `v`."""
+    base = f"https://github.com/{repository}/releases/download/v{{version}}"
+    return ReleaseFile(f"{base}/{file}", f"{base}/{checksums}", binary=binary, folder=folder)
+
+
 @dataclass(frozen=True)
 class Release:
     """An official release.

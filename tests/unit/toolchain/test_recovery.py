@@ -135,6 +135,9 @@ def test_a_running_engine_is_respected(tmp_path: Path) -> None:
     engine.symlink_to("/bin/sleep")
     with subprocess.Popen([engine, "60"]) as process:
         try:
+            # The kernel renames the process a moment after it has started.
+            while Path(f"/proc/{process.pid}/comm").read_text() != "pulumi\n":
+                assert process.poll() is None
             lock_of(tmp_path, process.pid, socket.gethostname())
             held = recovery.locks(f"file://{tmp_path}", "slipway", "local")
             assert f"process {process.pid}" in str(recovery.held_elsewhere(held))
