@@ -18,8 +18,8 @@ from toolchain.kubernetes_plugin.state import CRD_KIND
 
 Report = Callable[[str], None]
 
-_MISSING_PATIENCE_SECONDS: Final = 30.0
-"""How long a create waits for a namespace or a kind that something else is about to bring."""
+_PATIENCE_SECONDS: Final = 30.0
+"""How long a create waits for what something else is about to bring or to remove."""
 
 _FIRST_DELAY_SECONDS: Final = 0.1
 _LONGEST_DELAY_SECONDS: Final = 2.0
@@ -59,7 +59,8 @@ class Writer:
         """Create an object and return it as stored.
 
         A namespace or a kind that is missing is waited for, as charts and manifests are often
-        written in an order that the cluster does not accept.
+        written in an order that the cluster does not accept; so is the end of a predecessor whose
+        deletion nobody waited for (`pulumi.com/skipAwait`).
 
         Raises:
             AlreadyExistsError: The object exists.
@@ -70,8 +71,7 @@ class Writer:
             try:
                 return self._create(obj, dry_run=False)
             except (KindNotServedError, ApiError) as error:
-                missing = isinstance(error, KindNotServedError) or error.not_found
-                if not missing or waited >= _MISSING_PATIENCE_SECONDS:
+                if not _may_pass(error) or waited >= _PATIENCE_SECONDS:
                     raise _create_error(obj, error) from error
                 self.report(f"waiting, since creation failed: {error}")
             if self.cancelled.wait(delay):
@@ -232,6 +232,15 @@ def _update_error(obj: Object, error: ClusterError) -> WriteError:
     if isinstance(error, ApiError) and error.invalid and "immutable" in str(error):
         hint = "; name the field in replace_on_changes to replace the object instead"
     return WriteError(f"update of {who} failed: {error}{hint}")
+
+
+def _may_pass(error: ClusterError) -> bool:
+    """Return whether a create that was refused can succeed a moment later."""
+    if isinstance(error, KindNotServedError):
+        return True
+    if not isinstance(error, ApiError):
+        return False
+    return error.not_found or (error.already_exists and "object is being deleted" in str(error))
 
 
 def _has_no_dry_run(error: ApiError) -> bool:

@@ -1,0 +1,105 @@
+"""Secrets, definitions of kinds, and parts of objects under the real engine."""
+
+import json
+
+import pytest
+
+from tests.engine.workspace import Workspace
+from toolchain.kubernetes_plugin.cluster import Cluster
+
+pytestmark = pytest.mark.engine
+
+SECRET = """
+secret = k8s.core.v1.Secret("secret", metadata={{"namespace": "{namespace}"}},
+    string_data={{"password": "{password}"}}, opts=opts)
+k8s.core.v1.ConfigMap("map", metadata={{"name": "map", "namespace": "{namespace}"}},
+    data={{"token": pulumi.Output.secret("{password}"), "open": "yes"}}, opts=opts)
+pulumi.export("password", secret.data["password"])
+"""
+
+WIDGETS = """
+definition = k8s.apiextensions.v1.CustomResourceDefinition("widgets",
+    metadata={{"name": "widgets.{group}"}},
+    spec={{"group": "{group}", "scope": "Namespaced",
+          "names": {{"plural": "widgets", "singular": "widget", "kind": "Widget"}},
+          "versions": [{{"name": "v1", "served": True, "storage": True,
+              "schema": {{"open_apiv3_schema": {{"type": "object",
+                  "x_kubernetes_preserve_unknown_fields": True}}}}}}]}},
+    opts=opts)
+k8s.apiextensions.CustomResource("widget", api_version="{group}/v1", kind="Widget",
+    metadata={{"name": "widget", "namespace": "{namespace}"}}, spec={{"size": {size}}},
+    opts=pulumi.ResourceOptions(provider=provider, depends_on=[definition]))
+"""
+
+LABEL = """
+k8s.core.v1.NamespacePatch("label",
+    metadata={{"name": "{namespace}", "labels": {{"team": "vision"}}}}, opts=opts)
+"""
+
+
+def test_secrets_never_show(workspace: Workspace, namespace: str) -> None:
+    password = "correct-horse-battery"
+    encoded = "Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5"
+    workspace.program(SECRET.format(namespace=namespace, password=password))
+    texts = [workspace.preview().text, workspace.up().text]
+    workspace.program(SECRET.format(namespace=namespace, password=f"{password}-2"))
+    texts += [workspace.preview().text, workspace.refresh().text]
+    texts.append(json.dumps(workspace.deployment()))
+    for text in texts:
+        assert password not in text
+        assert encoded not in text
+    assert workspace.outputs()["password"] == encoded
+
+
+def test_a_secret_field_keeps_the_rest_of_its_object_readable(
+    workspace: Workspace, namespace: str
+) -> None:
+    workspace.program(SECRET.format(namespace=namespace, password="hidden"))
+    workspace.up()
+    data = workspace.resource("map")["outputs"]["data"]
+    assert data["open"] == "yes"
+    assert "ciphertext" in data["token"]
+
+
+def test_a_definition_and_its_first_resource_come_in_one_up(
+    workspace: Workspace, cluster: Cluster, namespace: str
+) -> None:
+    group = f"{namespace}.example.org"
+    workspace.program(WIDGETS.format(group=group, namespace=namespace, size=1))
+    assert workspace.plan()["widget"]["op"] == "create"
+    workspace.up()
+    live = cluster.get(f"{group}/v1", "Widget", "widget", namespace)
+    assert live is not None
+    assert live["spec"] == {"size": 1}
+    assert {step["op"] for step in workspace.plan().values()} == {"same"}
+
+    workspace.program(WIDGETS.format(group=group, namespace=namespace, size=2))
+    steps = workspace.plan()
+    assert list(steps["widget"]["detailedDiff"]) == ["spec.size"]
+    workspace.up()
+    workspace.destroy()
+    assert cluster.get(f"{group}/v1", "Widget", "widget", namespace) is None
+
+
+def test_a_patch_owns_its_fields_only(
+    workspace: Workspace, cluster: Cluster, namespace: str
+) -> None:
+    workspace.program(LABEL.format(namespace=namespace))
+    workspace.up()
+    live = cluster.get("v1", "Namespace", namespace)
+    assert live is not None
+    assert live["metadata"]["labels"]["team"] == "vision"
+    workspace.destroy()
+    live = cluster.get("v1", "Namespace", namespace)
+    assert live is not None
+    assert "team" not in live["metadata"]["labels"]
+
+
+def test_the_default_namespace_is_the_providers(
+    workspace: Workspace, cluster: Cluster, namespace: str
+) -> None:
+    body = 'k8s.core.v1.ConfigMap("map", metadata={"name": "map"}, data={}, opts=opts)'
+    workspace.program(body, f"{{'namespace': '{namespace}'}}")
+    workspace.up()
+    assert cluster.get("v1", "ConfigMap", "map", namespace) is not None
+    assert workspace.resource("map")["id"] == f"{namespace}/map"
