@@ -5,6 +5,7 @@ import time
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -264,7 +265,7 @@ def _bring_up(record: Record, report: Report) -> ClusterState:
     )
     with ThreadPoolExecutor(max_workers=1) as pool:
         importing = pool.submit(_import_own, record.name, steps, pid, archives)
-        _await_ready(record, where, steps, machine, importing, report)
+        _await_ready(record, where, steps, machine, node.started_at(pid), importing, report)
     return _state_of(record)
 
 
@@ -346,13 +347,14 @@ def _await_ready(
     where: Layout,
     steps: DistributionSteps,
     machine: Machine,
+    since: datetime,
     importing: "Future[None]",
     report: Report,
 ) -> None:
     text = _await_kubeconfig(record, where, steps)
     client = Client(text)
     try:
-        first, *others = readiness.steps(record.name)
+        first, *others = readiness.steps(record.name, since)
 
         def wait(wanted: list[readiness.Step]) -> None:
             readiness.wait(

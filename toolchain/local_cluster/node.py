@@ -12,10 +12,11 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from toolchain.local_cluster import cgroups, commands, network, sandbox
+from toolchain.local_cluster import cgroups, commands, network, sandbox, services
 from toolchain.local_cluster.errors import LocalClusterError
 from toolchain.local_cluster.network import Network
 from toolchain.local_cluster.state import Layout
@@ -28,8 +29,8 @@ PART = "node"
 START = 30.0
 """Seconds within which the namespaces have to be there."""
 
-STOP = 15.0
-"""Seconds for the components to end by themselves; then they are killed."""
+STOP = services.KILL_AFTER + 5.0
+"""Seconds for s6 to end the components; then the whole node is killed."""
 
 VANISH = 5.0
 """Seconds for the kernel to end all processes of a pid namespace."""
@@ -69,6 +70,15 @@ def inside(pid: int, path: Path) -> Path:
 def is_prepared(pid: int) -> bool:
     """Tell whether a node's file systems and network are there and it supervises."""
     return inside(pid, sandbox.READY).exists()
+
+
+def started_at(pid: int) -> datetime:
+    """Return when a prepared node began to start its components.
+
+    Args:
+        pid: PID 1 of the node.
+    """
+    return datetime.fromtimestamp(inside(pid, sandbox.READY).stat().st_mtime, UTC)
 
 
 def start(name: str, where: Layout, addresses: Network, init: Path) -> int:

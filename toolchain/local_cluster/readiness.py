@@ -5,6 +5,8 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from toolchain.local_cluster import services
 from toolchain.local_cluster.api import ApiError, Client
@@ -37,21 +39,29 @@ class Step:
     components: tuple[str, ...]
 
 
-def steps(node: str) -> list[Step]:
+def steps(node: str, since: datetime) -> list[Step]:
     """Return what is waited for, in order.
 
     Args:
         node: Name of the node.
+        since: When the node's processes began. What the API server keeps from before says
+            nothing about them: right after a restart everything still looks ready.
     """
+    # Kubernetes keeps whole seconds.
+    start = since.replace(microsecond=0)
     return [
         Step("the API server", _api_server, ("kube-apiserver", "etcd")),
         Step(
             f"node {node}",
-            lambda client: _node(client, node),
+            lambda client: _node(client, node, start),
             ("kubelet", "containerd", "kube-apiserver"),
         ),
         Step("the namespace default", _default_namespace, ("kube-controller-manager",)),
-        Step("CoreDNS", _coredns, ("kubelet", "kube-scheduler", "containerd", "kube-proxy")),
+        Step(
+            "the cluster's DNS",
+            lambda client: _dns(client, start),
+            ("kubelet", "kube-scheduler", "containerd", "kube-proxy"),
+        ),
     ]
 
 
@@ -59,11 +69,15 @@ def _api_server(client: Client) -> str | None:
     return None if client.get("/readyz") == "ok" else "it is not ready"
 
 
-def _node(client: Client, name: str) -> str | None:
+def _node(client: Client, name: str, start: datetime) -> str | None:
     node = client.find(f"/api/v1/nodes/{name}")
     if node is None:
         return "it has not registered"
-    return _condition(node, "Ready")
+    # The lease is renewed at once by a kubelet that starts, the condition 10 s later.
+    lease = client.find(f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{name}")
+    if lease is None or _time(lease["spec"].get("renewTime")) < start:
+        return "its kubelet has not reported yet"
+    return _shortcoming(_condition(node, "Ready"))
 
 
 def _default_namespace(client: Client) -> str | None:
@@ -75,27 +89,53 @@ def _default_namespace(client: Client) -> str | None:
     return None
 
 
-def _coredns(client: Client) -> str | None:
-    deployment = client.find("/apis/apps/v1/namespaces/kube-system/deployments/coredns")
-    if deployment is None:
-        return "it has no Deployment"
-    if (
-        deployment.get("status", {}).get("observedGeneration")
-        != deployment["metadata"]["generation"]
-    ):
-        return "its Deployment was not looked at yet"
-    return _condition(deployment, "Available")
+def _dns(client: Client, start: datetime) -> str | None:
+    pods = client.get("/api/v1/pods")["items"]
+    stale = [pod["metadata"]["name"] for pod in pods if _is_stale(pod, start)]
+    if stale:
+        return f"pods of before were not looked at yet: {', '.join(stale)}"
+    serving = [pod for pod in pods if _is_dns(pod)]
+    if not serving:
+        return "it has no pod"
+    problems = [_shortcoming(_condition(pod, "Ready")) for pod in serving]
+    # While it is rolled there are two.
+    return None if None in problems else problems[0]
 
 
-def _condition(document: dict[str, object], kind: str) -> str | None:
-    status = document.get("status")
-    conditions = status.get("conditions", []) if isinstance(status, dict) else []
-    for condition in conditions:
-        if condition["type"] == kind:
-            if condition["status"] == "True":
-                return None
-            return str(condition.get("message") or condition.get("reason") or f"not {kind}")
-    return f"it has no condition {kind} yet"
+def _is_dns(pod: Mapping[str, Any]) -> bool:
+    labels = pod["metadata"].get("labels", {})
+    is_system = bool(pod["metadata"]["namespace"] == "kube-system")
+    return is_system and labels.get("k8s-app") == "kube-dns"
+
+
+def _is_stale(pod: Mapping[str, Any], start: datetime) -> bool:
+    """Tell whether a pod is called ready for a container that ended with the node's last run."""
+    if _shortcoming(_condition(pod, "Ready")) is not None:
+        return False
+    running = [
+        container["state"]["running"]
+        for container in pod["status"].get("containerStatuses", [])
+        if "running" in container.get("state", {})
+    ]
+    return any(_time(state.get("startedAt")) < start for state in running)
+
+
+def _condition(document: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+    conditions = document.get("status", {}).get("conditions", [])
+    return next((condition for condition in conditions if condition["type"] == kind), None)
+
+
+def _shortcoming(condition: Mapping[str, Any] | None) -> str | None:
+    """Return why a condition does not hold, or `None`."""
+    if condition is None:
+        return "nothing was reported yet"
+    if condition["status"] == "True":
+        return None
+    return str(condition.get("message") or condition.get("reason") or "no reason was given")
+
+
+def _time(text: str | None) -> datetime:
+    return datetime.fromisoformat(text) if text else datetime.min.replace(tzinfo=UTC)
 
 
 def wait(

@@ -11,6 +11,10 @@ LOG_FILES = 3
 LOG_BYTES = 5_000_000
 """s6-log keeps `LOG_FILES` old files of this size beside `current`."""
 
+KILL_AFTER = 2.0
+"""Seconds between asking a component to end and killing it. The API server would wait a minute for
+its watchers; what has to last is in etcd, which syncs every write."""
+
 EXITS = "exits"
 """File beside a component's log with one line per exit since the start of the node."""
 
@@ -116,6 +120,7 @@ def write(folder: Path, services: Iterable[Service], logs: Path, path: str, s6_l
         (own_logs / EXITS).unlink(missing_ok=True)
         _write_script(folder / service.name / "run", run_script(service, path))
         _write_script(folder / service.name / "finish", finish_script(own_logs))
+        (folder / service.name / "timeout-kill").write_text(f"{KILL_AFTER * 1000:.0f}\n")
         _write_script(folder / service.name / "log" / "run", log_script(own_logs, s6_log))
 
 
