@@ -1,6 +1,7 @@
 """Models in ONNX, run by ONNX Runtime on the CPU."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ _DATATYPES = {
     "tensor(double)": "FP64",
     "tensor(string)": BYTES,
 }
+
+_PREFIX = re.compile(r"^(\[ONNXRuntimeError\] : )?(\d+ : [A-Z_]+ : )?")
 
 # ONNX Runtime's exceptions have no common base of their own.
 _RUN_ERRORS = (
@@ -59,7 +62,7 @@ class OnnxModel:
                 path, _session_options(), providers=["CPUExecutionProvider"]
             )
         except _LOAD_ERRORS as error:
-            raise ModelError(f"{path}: not a usable ONNX model: {_reason(error)}") from None
+            raise ModelError(f"{path}: not an ONNX model, or damaged: {_reason(error)}") from None
         self.inputs = tuple(_spec(path, node) for node in self._session.get_inputs())
         self.outputs = tuple(_spec(path, node) for node in self._session.get_outputs())
         self._warm_up()
@@ -116,5 +119,5 @@ def _zeros(spec: TensorSpec) -> Array:
 
 
 def _reason(error: Exception) -> str:
-    """Return ONNX Runtime's message as one line, without its code prefix and source location."""
-    return " ".join(str(error).split()).rpartition("[ONNXRuntimeError] : ")[2]
+    """Return ONNX Runtime's message as one line, without its prefix of error codes."""
+    return _PREFIX.sub("", " ".join(str(error).split()))

@@ -23,6 +23,9 @@ GRACE_SECONDS = 20
 """Longest wait for requests in flight once the port is closed; with the default drain it stays
 under the 30 s that Kubernetes leaves between SIGTERM and SIGKILL."""
 
+BACKLOG = 2048
+"""Connections the kernel holds for the server until it accepts them; uvicorn's own default."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -32,7 +35,7 @@ class Options:
         name: Name by which clients ask for the model.
         version: Version by which clients ask for the model.
         host: Address to listen on.
-        port: TCP port; 0 takes a free one, which the log line names.
+        port: TCP port; 0 takes a free one, which the log names.
         threads: Inference threads.
         queue: Requests that may wait for a thread.
         max_body: Largest request body in bytes.
@@ -72,6 +75,7 @@ def run(options: Options, load: Callable[[], Model]) -> int:
     except OSError as error:
         _log.error("cannot listen on %s:%d: %s", options.host, options.port, error.strerror)
         return 1
+    _log.info("listening on %s:%d", *listener.getsockname()[:2])
     config = uvicorn.Config(
         service.application(),
         http="httptools",
@@ -92,7 +96,7 @@ async def _serve(
     listener: socket.socket,
     load: Callable[[], Model],
 ) -> int:
-    loading = asyncio.create_task(_load(service, listener, load))
+    loading = asyncio.create_task(_load(service, load))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     await asyncio.wait((loading, serving), return_when=asyncio.FIRST_COMPLETED)
     if not loading.done():
@@ -109,26 +113,22 @@ async def _serve(
     return 0
 
 
-async def _load(service: Service, listener: socket.socket, load: Callable[[], Model]) -> None:
+async def _load(service: Service, load: Callable[[], Model]) -> None:
     start = time.monotonic()
     model = await asyncio.to_thread(load)
     service.served = ServedModel(service.name, service.version, model)
-    host, port = listener.getsockname()[:2]
-    _log.info(
-        "model %s version %s ready on %s:%d, loaded in %.2f s",
-        service.name,
-        service.version,
-        host,
-        port,
-        time.monotonic() - start,
-    )
+    seconds = time.monotonic() - start
+    _log.info("model %s version %s ready in %.2f s", service.name, service.version, seconds)
 
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    # asyncio turns Nagle's algorithm off only where the protocol is named: without it, and without
+    # uvloop, every answer waits 40 ms for the client's delayed acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
+    listener.listen(BACKLOG)
     return listener
 
 

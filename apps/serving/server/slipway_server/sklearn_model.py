@@ -5,8 +5,11 @@ a client does not notice when a model moves from one format to the other.
 """
 
 import logging
+import lzma
 import pickle
+import struct
 import warnings
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,17 +27,20 @@ _log = logging.getLogger(__name__)
 INPUT = "X"
 _FREE = -1
 
-# What unpickling a file that is no pickle, or one of another library, ends in.
-_LOAD_ERRORS = (
+# What reading a file that is no pickle, or a damaged or truncated one, ends in; the text of these
+# errors ("8") tells a person nothing.
+_NO_PICKLE = (
     pickle.UnpicklingError,
-    AttributeError,
+    ArithmeticError,
     EOFError,
-    ImportError,
-    IndexError,
-    KeyError,
+    LookupError,
+    MemoryError,
     OSError,
     TypeError,
     ValueError,
+    lzma.LZMAError,
+    struct.error,
+    zlib.error,
 )
 
 
@@ -79,9 +85,13 @@ def _load(path: Path) -> Any:
         warnings.simplefilter("always", InconsistentVersionWarning)
         try:
             estimator = joblib.load(path)
-        except _LOAD_ERRORS as error:
+        except (ImportError, AttributeError) as error:
             raise ModelError(
-                f"{path}: not a scikit-learn model saved by joblib: {_line(error)}"
+                f"{path}: needs code that this server does not have: {_line(error)}"
+            ) from None
+        except _NO_PICKLE:
+            raise ModelError(
+                f"{path}: not a scikit-learn model saved by joblib, or damaged"
             ) from None
     if caught:
         _log.warning("%s: %s", path, _line(caught[0].message))

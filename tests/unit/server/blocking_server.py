@@ -1,0 +1,53 @@
+"""A server whose model works on a request until a file appears: `blocking_server.py FOLDER`.
+
+Every call first leaves a file `started-<n>` in the folder, and ends when `release` is there.
+"""
+
+import itertools
+import logging
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from slipway_server import server
+from slipway_server.tensors import Array, TensorSpec
+
+
+class BlockingModel:
+    """Takes one number and gives it back."""
+
+    platform = "test"
+    inputs = (TensorSpec("X", "INT64", (1,)),)
+    outputs = (TensorSpec("Y", "INT64", (1,)),)
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._calls = itertools.count(1)
+
+    def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> Sequence[Array]:
+        """Wait for the file `release`."""
+        del outputs
+        (self._folder / f"started-{next(self._calls)}").touch()
+        while not (self._folder / "release").exists():
+            time.sleep(0.01)
+        return [np.asarray(inputs["X"])]
+
+
+if __name__ == "__main__":
+    logging.basicConfig(stream=sys.stderr)
+    logging.getLogger("slipway_server").setLevel(logging.INFO)
+    options = server.Options(
+        name="digits",
+        version="1",
+        host="127.0.0.1",
+        port=0,
+        threads=1,
+        queue=1,
+        max_body=1000,
+        drain_seconds=float(sys.argv[2]),
+        access_log=False,
+    )
+    sys.exit(server.run(options, lambda: BlockingModel(Path(sys.argv[1]))))
