@@ -25,10 +25,19 @@ class Engine:
         stack: Name of the stack.
         env: Environment of the engine, see `toolchain.env`.
         report: Takes progress lines.
+        root: Folder of the Pulumi project.
     """
 
-    def __init__(self, pulumi: Path, stack: str, env: Mapping[str, str], report: Report) -> None:
+    def __init__(
+        self,
+        pulumi: Path,
+        stack: str,
+        env: Mapping[str, str],
+        report: Report,
+        root: Path = project.ROOT,
+    ) -> None:
         self._pulumi = pulumi
+        self._root = root
         self._stack = stack
         self._env = dict(env)
         self._report = report
@@ -139,7 +148,7 @@ class Engine:
         """Run the engine on this terminal."""
         with _left_to_the_engine() as stopped:
             process = subprocess.Popen(
-                [self._pulumi, *arguments], cwd=project.ROOT, env={**self._env, **(more or {})}
+                [self._pulumi, *arguments], cwd=self._root, env={**self._env, **(more or {})}
             )
             stopped.process = process
             code = process.wait()
@@ -156,7 +165,7 @@ class Engine:
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self._pulumi, "--non-interactive", *arguments],
-            cwd=project.ROOT,
+            cwd=self._root,
             env=self._env,
             input=stdin if stdin is not None else "",
             capture_output=True,
