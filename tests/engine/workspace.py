@@ -146,10 +146,11 @@ class Workspace:
         return self.pulumi("preview", "--diff", "--stack", _STACK, *more, expect=expect)
 
     def plan(self) -> dict[str, Any]:
-        """Return what would be done, by the logical name of each resource."""
+        """Return the steps that would change something, by the logical name of the resource."""
         done = self.pulumi("preview", "--json", "--stack", _STACK)
         steps = json.loads(done.text[done.text.index("{\n") :])["steps"]
-        return {step["urn"].rpartition("::")[2]: step for step in steps}
+        changing = [step for step in steps if step["op"] != "same"]
+        return {step["urn"].rpartition("::")[2]: step for step in changing}
 
     def refresh(self, *more: str, expect: int = 0) -> Run:
         """Read the state of every resource anew."""
