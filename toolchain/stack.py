@@ -98,7 +98,8 @@ class Stack:
         try:
             return stack_settings.read_stack_file(self._file, check_files=check_files)
         except stack_settings.SettingsError as error:
-            raise SlipwayError(f"{self._file.name}:\n{error}") from error
+            lines = [f"{self._file.name}: {line}" for line in error.errors]
+            raise SlipwayError("\n".join(lines)) from error
 
     def _unattended(self) -> list[str]:
         """The local stack asks nothing; on any other one a person, or `ARGS=--yes`, decides."""
