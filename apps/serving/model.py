@@ -117,9 +117,10 @@ class Model(pulumi.ComponentResource):
             naming.TEAM_LABEL: args.settings.team,
         }
         self.version = storage.short_digest(args.artifact.digest)
-        deployment = self._deploy(self._volume())
-        service = self._expose()
-        self.url = self._route(deployment, service)
+        self._deploy(self._volume())
+        path = routes.prefix(args.settings.team, resource_name)
+        self._route(path, self._expose())
+        self.url = pulumi.Output.concat(args.platform.address, path, "/v2/models/", resource_name)
         self.exports = {"url": self.url, "version": self.version, "protocol": PROTOCOL}
         self.register_outputs(dict(self.exports))
 
@@ -144,8 +145,8 @@ class Model(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _deploy(self, volume: storage.ModelVolume) -> kubernetes.apps.v1.Deployment:
-        return kubernetes.apps.v1.Deployment(
+    def _deploy(self, volume: storage.ModelVolume) -> None:
+        kubernetes.apps.v1.Deployment(
             self._name,
             metadata=self._metadata(),
             spec=kubernetes.apps.v1.DeploymentSpecArgs(
@@ -228,21 +229,15 @@ class Model(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _route(
-        self, deployment: kubernetes.apps.v1.Deployment, service: core.Service
-    ) -> pulumi.Output[str]:
-        """Lead the model's path to its pods, and return its URL once it answers."""
-        path = routes.prefix(self._args.settings.team, self._name)
-        route = kubernetes.apiextensions.CustomResource(
+    def _route(self, path: str, service: core.Service) -> None:
+        """Lead a path to the model's pods."""
+        kubernetes.apiextensions.CustomResource(
             self._name,
             api_version=routes.API_VERSION,
             kind="HTTPRoute",
             metadata=self._metadata(),
             spec=routes.http_route(self._args.platform.gateway, path, service=self._name, port=80),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[service]),
-        )
-        return pulumi.Output.all(self._args.platform.address, deployment.id, route.id).apply(
-            lambda values: f"{values[0]}{path}/v2/models/{self._name}"
         )
 
 

@@ -9,6 +9,10 @@ import yaml
 from infra.settings.errors import NAMESPACE, SettingsError
 
 
+class _DuplicateKeyError(yaml.constructor.ConstructorError):
+    """A key is given twice in one mapping."""
+
+
 class _Loader(yaml.SafeLoader):
     """A safe loader that refuses a key given twice: YAML would silently keep the last one."""
 
@@ -17,7 +21,7 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             name = str(key_node.value)
             if name in seen:
-                raise yaml.constructor.ConstructorError(
+                raise _DuplicateKeyError(
                     problem=f"the key `{name}` is given twice; remove one of them",
                     problem_mark=key_node.start_mark,
                 )
@@ -41,7 +45,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         document = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        raise SettingsError([f"{path.name}{_position(error)}: {error.problem}"]) from None
+        raise SettingsError([f"{path.name}{_position(error)}: {_problem(error)}"]) from None
     config = document.get("config") if isinstance(document, Mapping) else None
     if not isinstance(config, Mapping):
         raise SettingsError([f"{path.name}: has no `config:` mapping; see docs/settings.md"])
@@ -51,6 +55,12 @@ def read(path: Path) -> dict[str, Any]:
         for name, value in config.items()
         if str(name).startswith(prefix)
     }
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    if isinstance(error, _DuplicateKeyError):
+        return str(error.problem)
+    return f"is not YAML ({error.problem}); correct it there"
 
 
 def _position(error: yaml.MarkedYAMLError) -> str:

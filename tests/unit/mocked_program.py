@@ -109,22 +109,23 @@ class _Monitor(mocks.MockMonitor):
 
     def __init__(self) -> None:
         super().__init__(_Mocks())
-        self.requests: list[Any] = []
+        self.registered: list[Registered] = []
         self.stack_outputs: Any = None
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
         if request.type == "pulumi:pulumi:Stack":
             return super().RegisterResource(request)
-        self.requests.append(request)
         try:
-            return super().RegisterResource(request)
+            response = super().RegisterResource(request)
+            self.registered.append(_registered(request, response.urn))
+            return response
         finally:
             # The mocks leave an event loop in each thread that they answer in.
             asyncio.get_event_loop().close()
             asyncio.set_event_loop(None)
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
-        if "pulumi:pulumi:Stack" in request.urn:
+        if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
             self.stack_outputs = request.outputs
         return super().RegisterResourceOutputs(request)
 
@@ -197,7 +198,7 @@ def _definitions() -> list[dict[str, Any]]:
 
 def _program(monitor: _Monitor) -> Program:
     return Program(
-        resources=tuple(_registered(monitor, request) for request in monitor.requests),
+        resources=tuple(monitor.registered),
         outputs=_plain(monitor.stack_outputs),
         secret_outputs=frozenset(
             name
@@ -209,13 +210,13 @@ def _program(monitor: _Monitor) -> Program:
     )
 
 
-def _registered(monitor: _Monitor, request: Any) -> Registered:
+def _registered(request: Any, urn: str) -> Registered:
     raw = rpc.deserialize_properties(request.object)
     return Registered(
         type=request.type,
         name=request.name,
         is_custom=request.custom,
-        urn=monitor.make_urn(request.parent, request.type, request.name),
+        urn=urn,
         provider=request.provider,
         parent=request.parent,
         deleted_with=request.deletedWith,
