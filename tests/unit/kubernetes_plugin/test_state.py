@@ -1,0 +1,117 @@
+"""The stored state, and what a refresh or an import makes of it."""
+
+import base64
+from typing import Any
+
+from toolchain.kubernetes_plugin import state
+from toolchain.kubernetes_plugin.properties import UNKNOWN, Secret, plain
+from toolchain.kubernetes_plugin.secret_marks import LAST_APPLIED, marked
+
+MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
+SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}}
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def test_what_is_stored_is_read_again() -> None:
+    inputs = {**MAP, "data": {"a": "1"}}
+    live = {**inputs, "metadata": {"name": "a", "uid": "u"}}
+    stored = state.build(
+        live, inputs, inputs, initial_api_version="v1", field_manager="pulumi-kubernetes-1"
+    )
+    found = state.parse(stored)
+    assert (found.inputs, found.live) == (inputs, live)
+    assert (found.initial_api_version, found.field_manager) == ("v1", "pulumi-kubernetes-1")
+
+
+def test_a_state_has_the_fields_of_the_official_plug_in() -> None:
+    stored = state.build(MAP, MAP, MAP, initial_api_version="v1", field_manager="m")
+    assert stored["__inputs"] == MAP
+    assert stored["__initialApiVersion"] == "v1"
+    assert stored["__fieldManager"] == "m"
+
+
+def test_a_schema_keeps_its_dashed_keys_in_the_cluster_and_loses_them_in_the_program() -> None:
+    program = {"schema": {"x_kubernetes_list_type": "map", "other_key": [{"a_b": 1}]}}
+    kubernetes = {"schema": {"x-kubernetes-list-type": "map", "other_key": [{"a_b": 1}]}}
+    assert state.to_kubernetes(program) == kubernetes
+    assert state.to_program(kubernetes) == program
+
+
+def test_text_of_a_secret_is_stored_as_the_server_keeps_it() -> None:
+    inputs = {**SECRET, "stringData": {"a": "x", "later": UNKNOWN}, "data": {"b": "eQ=="}}
+    result = state.normalized(inputs)
+    assert "stringData" not in result
+    assert result["data"] == {"a": encoded("x"), "b": "eQ==", "later": UNKNOWN}
+
+
+def test_a_secret_whose_text_is_not_known_at_all_keeps_it_for_later() -> None:
+    assert state.normalized({**SECRET, "stringData": UNKNOWN})["stringData"] is UNKNOWN
+
+
+def test_server_fields_are_no_inputs() -> None:
+    metadata = {"name": "a", "uid": "u", "resourceVersion": "1", "managedFields": []}
+    assert state.normalized({**MAP, "metadata": metadata}) == MAP
+    definition = {"kind": "CustomResourceDefinition", "status": {}, "spec": {"group": "g"}}
+    definition["spec"] = {"group": "g", "preserveUnknownFields": False}
+    assert state.normalized(definition) == {
+        "kind": "CustomResourceDefinition",
+        "spec": {"group": "g"},
+    }
+
+
+def test_a_refresh_keeps_the_programs_way_of_writing_and_takes_what_drifted() -> None:
+    given = {"cpu": "0.5", "replicas": 1, "gone": "x", "list": [{"cpu": "0.5"}, {"cpu": "1"}]}
+    then = {"cpu": "500m", "replicas": 1, "gone": "x", "list": [{"cpu": "500m"}, {"cpu": "1"}]}
+    now = {"cpu": "500m", "replicas": 4, "added": 1, "list": [{"cpu": "500m"}, {"cpu": "2"}]}
+    assert state.refreshed_inputs(given, then, now) == {
+        "cpu": "0.5",
+        "replicas": 4,
+        "list": [{"cpu": "0.5"}, {"cpu": "2"}],
+    }
+
+
+def test_a_list_that_grew_in_the_cluster_is_drift_and_one_that_was_longer_at_once_is_not() -> None:
+    assert state.refreshed_inputs({"l": [1]}, {"l": [1]}, {"l": [1, 2]}) == {"l": [1, 2]}
+    assert state.refreshed_inputs({"l": [1]}, {"l": [1, 9]}, {"l": [1, 9]}) == {"l": [1]}
+
+
+def test_a_field_that_the_server_never_kept_stays_an_input() -> None:
+    assert state.refreshed_inputs({"a": {}}, {}, {}) == {"a": {}}
+
+
+def test_an_import_takes_what_a_program_could_have_written() -> None:
+    live: dict[str, Any] = {
+        **MAP,
+        "data": {"a": "1"},
+        "status": {},
+        "metadata": {
+            "name": "a",
+            "uid": "u",
+            "creationTimestamp": "t",
+            "annotations": {LAST_APPLIED: "{}", "deployment.kubernetes.io/revision": "3"},
+        },
+    }
+    assert state.imported_inputs(live) == {**MAP, "data": {"a": "1"}}
+
+
+def test_what_a_secret_holds_is_secret_whoever_made_it() -> None:
+    annotations = {LAST_APPLIED: "everything", "team": "vision"}
+    live = {**SECRET, "data": {"a": "eA=="}, "metadata": {"annotations": annotations}}
+    result = marked(live, {})
+    assert isinstance(result["data"], Secret)
+    assert isinstance(result["metadata"]["annotations"][LAST_APPLIED], Secret)
+    assert result["metadata"]["annotations"]["team"] == "vision"
+    assert plain(result) == live
+
+
+def test_secretness_follows_the_inputs_and_covers_a_whole_list() -> None:
+    live = {"data": {"open": "1", "hidden": "2"}, "list": [1, 2], "status": "ok"}
+    inputs = {"data": {"open": "1", "hidden": Secret("2")}, "list": [Secret(2), 1]}
+    assert marked(live, inputs) == {
+        "data": {"open": "1", "hidden": Secret("2")},
+        "list": Secret([1, 2]),
+        "status": "ok",
+    }
