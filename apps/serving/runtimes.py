@@ -16,8 +16,8 @@ PROTOCOL: Final = "open-inference-v2"
 _ONNX_NEXT_FIELDS: Final = frozenset({0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72})
 # The newest pickle protocol of Python 3.11.
 _PICKLE_NEWEST: Final = 5
-# joblib's compressors (zlib, gzip, bz2, xz, lzma) and skops' zip archive.
-_SKLEARN_MAGIC: Final = (b"\x78", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00", b"PK\x03\x04")
+# joblib's compressors: zlib, gzip, bz2, xz, lzma.
+_COMPRESSED: Final = (b"\x78", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def _is_onnx(head: bytes) -> bool:
 
 def _is_sklearn(head: bytes) -> bool:
     pickled = len(head) >= 2 and head[0] == 0x80 and 2 <= head[1] <= _PICKLE_NEWEST
-    return pickled or head.startswith(_SKLEARN_MAGIC)
+    return pickled or head.startswith(_COMPRESSED)
 
 
 def _server_args(model_format: str) -> Callable[[str, str], list[str]]:
@@ -68,7 +68,7 @@ RUNTIMES: Final[Mapping[str, Runtime]] = {
     ),
     "sklearn": Runtime(
         recipe="model-server",
-        content="a pickled scikit-learn model (joblib, pickle or skops)",
+        content="a pickled scikit-learn model",
         recognises=_is_sklearn,
         args=_server_args("sklearn"),
     ),
