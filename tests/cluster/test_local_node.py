@@ -325,7 +325,7 @@ def test_a_port_in_use_is_named_with_its_listener_and_the_key(running: Node) -> 
     wanted = ClusterSpec("test-other", "upstream", (PortForward(taken, HTTP_NODE_PORT),), OWNER)
     problems = local_cluster.preflight(wanted)
     assert len(problems) == 1
-    for word in (str(taken), "socat", "slipway:cluster.gatewayPort"):
+    for word in (str(taken), "by cluster test-node", "slipway:cluster.gatewayPort"):
         assert word in problems[0]
     assert local_cluster.leftovers("test-other") == []
 

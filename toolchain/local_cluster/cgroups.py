@@ -196,13 +196,21 @@ def _kill_member(pid: int, name: str) -> None:
     except ProcessLookupError:
         return
     try:
-        groups = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
-        if any((line.split(":", 2)[2] + "/").startswith(root(name) + "/") for line in groups):
+        if cluster_of(Path(f"/proc/{pid}/cgroup").read_text()) == name:
             signal.pidfd_send_signal(handle, signal.SIGKILL)
     except (FileNotFoundError, ProcessLookupError):
         return
     finally:
         os.close(handle)
+
+
+def cluster_of(groups: str) -> str | None:
+    """Return the cluster that a process belongs to, from its `/proc/<pid>/cgroup`, if any."""
+    for line in groups.splitlines():
+        top = line.split(":", 2)[2].split("/")[1]
+        if top.startswith("slipway-"):
+            return top.removeprefix("slipway-")
+    return None
 
 
 def remove(name: str, part: str | None = None) -> None:

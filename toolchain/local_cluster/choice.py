@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from toolchain import programs
+from toolchain.local_cluster.distributions import steps_of
 from toolchain.local_cluster.errors import LocalClusterError
-from toolchain.local_cluster.lifecycle import steps_of
 from toolchain.local_cluster.spec import DISTRIBUTIONS, Choice
 
 
@@ -26,7 +26,7 @@ def choose_distribution(ordered: Sequence[str]) -> Choice:
     skipped: list[tuple[str, str]] = []
     for candidate in (known for name in ordered for known in DISTRIBUTIONS if known == name):
         steps = steps_of(candidate)
-        reason = next(
+        reason = steps.obstacle() or next(
             (
                 answer.reason
                 for program in steps.programs

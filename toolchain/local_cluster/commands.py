@@ -1,6 +1,7 @@
 """Runs the short commands of the machine that the node sandbox is made with."""
 
 import os
+import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,19 @@ def search_path(*folders: Path) -> str:
     """Return a PATH with these folders first, then where Debian keeps every system program."""
     fixed = [*map(Path, host.ADMIN_PATH), Path("/usr/local/bin"), Path("/usr/bin"), Path("/bin")]
     return os.pathsep.join(map(str, dict.fromkeys([*folders, *fixed])))
+
+
+def clean_environment(**variables: str) -> str:
+    """Return the start of a shell command whose program sees nothing of the caller's environment.
+
+    What outlives a run must not carry its secrets, which come in environment variables.
+
+    Args:
+        variables: What the program sees.
+    """
+    settings = {"HOME": "/root", "LANG": "C.UTF-8", "PATH": search_path(), **variables}
+    words = ["env", "-i", *(f"{key}={value}" for key, value in settings.items())]
+    return " ".join(map(shlex.quote, words))
 
 
 def attempt(

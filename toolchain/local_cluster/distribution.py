@@ -90,6 +90,10 @@ class DistributionSteps(Protocol):
         """Recipes of the images that the node itself needs."""
         ...
 
+    def obstacle(self) -> str | None:
+        """Return why this machine cannot run it although it can be had, or `None`."""
+        ...
+
     def ctr(self) -> list[str]:
         """Return the command of containerd's client."""
         ...
@@ -118,12 +122,15 @@ def look_at_machine(folder: Path) -> Machine:
         folder: Where the cluster's data is, or will be.
     """
     return Machine(
-        may_protect_from_oom=has_capability(
-            Path("/proc/self/status").read_text(), _CAP_SYS_RESOURCE
-        ),
+        may_protect_from_oom=may_protect_from_oom(),
         snapshotter=snapshotter_for(file_system(folder, Path("/proc/self/mountinfo").read_text())),
         resolvers=tuple(network.resolvers()),
     )
+
+
+def may_protect_from_oom() -> bool:
+    """Tell whether this process may lower an `oom_score_adj`; see `Machine`."""
+    return has_capability(Path("/proc/self/status").read_text(), _CAP_SYS_RESOURCE)
 
 
 def has_capability(status: str, capability: int) -> bool:

@@ -106,7 +106,7 @@ def launch_script(
     lines = ["#!/bin/sh", "set -eu", f"exec </dev/null >>{shlex.quote(str(log))} 2>&1"]
     lines += [f"echo $$ >{shlex.quote(str(procs))}" for procs in joins]
     lines += [
-        f"cd /\nexec {shlex.quote(str(socat))} "
+        f"cd /\nexec {commands.clean_environment()} {shlex.quote(str(socat))} "
         f"TCP-LISTEN:{port.host},bind=127.0.0.1,reuseaddr,nodelay,fork,backlog=128 "
         f"TCP:{node_ip}:{port.node},nodelay"
     ]
@@ -135,7 +135,7 @@ def port_problem(port: int) -> str | None:
 
 
 def listening_process(port: int) -> str | None:
-    """Return the program and number of the process that listens on a TCP port, if visible."""
+    """Return who listens on a TCP port, if visible: a cluster, or a program and its number."""
     inodes = {
         inode
         for table in ("tcp", "tcp6")
@@ -148,7 +148,9 @@ def listening_process(port: int) -> str | None:
         try:
             links = {str(link.readlink()) for link in (process / "fd").iterdir()}
             if links & targets:
-                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+                who = cgroups.cluster_of((process / "cgroup").read_text())
+                program = (process / "comm").read_text().strip()
+                return f"cluster {who}" if who else f"{program} (process {process.name})"
         except (FileNotFoundError, PermissionError, ProcessLookupError):
             continue  # It ended meanwhile, or belongs to another user.
     return None

@@ -3,6 +3,7 @@
 It brings its own containerd, CNI plug-ins, CoreDNS, metrics server, storage and load balancer.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ from infra import versions
 from toolchain import programs
 from toolchain.local_cluster import kubeconfig
 from toolchain.local_cluster.cgroups import root as cgroup_root
-from toolchain.local_cluster.distribution import Addon, Blueprint, Machine
+from toolchain.local_cluster.distribution import (
+    Addon,
+    Blueprint,
+    Machine,
+    may_protect_from_oom,
+)
 from toolchain.local_cluster.pki import DOMAIN
 from toolchain.local_cluster.sandbox import Kept
 from toolchain.local_cluster.services import Service
@@ -30,6 +36,16 @@ class K3s:
     containerd_socket = Path("/run/k3s/containerd/containerd.sock")
     # It pulls its own.
     images: tuple[str, ...] = ()
+
+    def obstacle(self) -> str | None:
+        """Return why this machine cannot run it, or `None`.
+
+        Its containerd has no setting that stops it from protecting pods from the kernel's
+        out-of-memory killer, without which none starts where that is not allowed.
+        """
+        if os.geteuid() == 0 and not may_protect_from_oom():
+            return "its pods need CAP_SYS_RESOURCE, which this machine does not give"
+        return None
 
     def ctr(self) -> list[str]:
         """Return the command of containerd's client, which is in the same binary."""

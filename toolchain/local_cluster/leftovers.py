@@ -9,7 +9,6 @@ LOOKED_FOR = (
     "iptables rules",
     "mounts",
     "folders",
-    "lock files",
 )
 """Everything that a cluster makes on a machine. Network and other namespaces have no name: they
 are gone with the last process in them."""
@@ -38,5 +37,5 @@ def find(name: str) -> list[str]:
         found += [
             f"forwarding switched on for interface {device}" for device in forwarding.switched()
         ]
-        found += [f"folder {path}" for path in (state.ROOT,) if path.exists()]
+        found += [f"folder {path}" for path in (state.ROOT / "clusters",) if path.exists()]
     return found

@@ -1,9 +1,11 @@
 """The model files of a cluster: one folder per digest, which pods mount read-only."""
 
+import fcntl
 import hashlib
 import os
 import shutil
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from toolchain.local_cluster.errors import LocalClusterError
@@ -30,10 +32,27 @@ def put(where: Layout, file: Path, digest: str) -> Path:
     if target.exists() and _sha256(target) == digest:
         return target
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    handle, name = tempfile.mkstemp(prefix=".copy.", dir=target.parent)
-    copy = Path(name)
+    with _locked(target.parent):
+        _copy(file, target, digest)
+    return target
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one run at a time copy to a folder; the kernel drops the lock with the process."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        with os.fdopen(handle, "wb") as written, file.open("rb") as source:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _copy(file: Path, target: Path, digest: str) -> None:
+    # A fixed name, so that what a killed run left is written over.
+    copy = target.with_name(f".{target.name}.copy")
+    try:
+        with copy.open("wb") as written, file.open("rb") as source:
             shutil.copyfileobj(source, written, _PART)
             # Pods run as users of their own.
             os.fchmod(written.fileno(), 0o644)
@@ -52,7 +71,6 @@ def put(where: Layout, file: Path, digest: str) -> Path:
         ) from error
     finally:
         copy.unlink(missing_ok=True)
-    return target
 
 
 def _sha256(path: Path) -> str:

@@ -7,6 +7,7 @@ has to reach through the machine, which is why the machine's routes are looked a
 
 import hashlib
 import json
+import os
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ipaddress import IPv4Address, IPv4Network
 from itertools import chain
 from pathlib import Path
 
+from toolchain import host
 from toolchain.local_cluster import commands
 from toolchain.local_cluster.errors import LocalClusterError
 
@@ -273,7 +275,12 @@ def exists(name: str) -> bool:
 
 
 def marked_rules(name: str) -> list[tuple[str, list[str]]]:
-    """Return the machine's rules of a cluster: table, and words without the leading `-A`."""
+    """Return the machine's rules of a cluster: table, and words without the leading `-A`.
+
+    Without root, which may not list them, and without iptables there are none to be seen.
+    """
+    if os.geteuid() != 0 or host.which("iptables") is None:
+        return []
     return [
         (table, words)
         for table in ("nat", "filter")

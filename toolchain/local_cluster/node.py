@@ -124,8 +124,8 @@ def launch_script(joins: Sequence[Path], init: Path, log: Path) -> str:
     # Propagation is private by default: no mount of the node reaches the machine.
     lines += [
         "cd /",
-        "exec unshare --net --pid --fork --mount --mount-proc --uts --ipc "
-        + shlex.quote(str(init)),
+        f"exec {commands.clean_environment()} "
+        "unshare --net --pid --fork --mount --mount-proc --uts --ipc " + shlex.quote(str(init)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -172,6 +172,9 @@ def end(name: str) -> None:
     for part in cgroups.parts(name):
         if not part.startswith("forward-"):
             cgroups.kill(name, part)
+            # A kubelet that finds the cgroups of its last run looks for their containers for
+            # seconds.
+            cgroups.remove(name, part)
     network.detach(name)
 
 

@@ -119,6 +119,13 @@ def names() -> list[str]:
     return sorted(path.name for path in clusters.iterdir() if path.is_dir())
 
 
+def remove_empty_folders() -> None:
+    """Remove the folders above the clusters, unless something else is kept there."""
+    for folder in (ROOT / "clusters", ROOT):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
 def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
     """Replace a file so that a reader, and a crash, sees the old text or the new one.
 

@@ -31,6 +31,10 @@ class Upstream:
     containerd_socket = SOCKET
     images = ("pause", "coredns")
 
+    def obstacle(self) -> str | None:
+        """Return `None`: it adapts to what the machine allows."""
+        return None
+
     def ctr(self) -> list[str]:
         """Return the command of containerd's client."""
         return [str(programs.path("ctr"))]
