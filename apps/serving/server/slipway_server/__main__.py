@@ -2,13 +2,12 @@
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from slipway_server import models, server
+from slipway_server import cores, models, server
 
 MIB = 2**20
 
@@ -32,8 +31,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--threads",
         type=_positive,
-        default=len(os.sched_getaffinity(0)),
-        help="requests that are worked on at once (default: the cores this process may use)",
+        default=cores.available(),
+        help="requests that are worked on at once (default: the cores this container may use)",
     )
     parser.add_argument(
         "--queue",

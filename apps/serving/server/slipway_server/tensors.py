@@ -37,6 +37,8 @@ DATATYPES: Mapping[str, np.dtype[Any]] = {
 
 _NAMES = {dtype: name for name, dtype in DATATYPES.items()}
 _TEXT_KINDS = "OSU"
+# numpy would take small and huge unsigned integers side by side for floating-point numbers.
+_AS_OBJECTS = (BYTES, "UINT64")
 _EXPECTED = {"b": "true or false", "i": "integers", "u": "integers", "f": "numbers"}
 _ACCEPTED = {"b": "b", "i": "iu", "u": "iu", "f": "fiu"}
 
@@ -81,7 +83,7 @@ def decode(name: str, datatype: str, shape: Sequence[int], data: list[Any]) -> A
         RequestError: The data does not hold what `datatype` and `shape` say.
     """
     try:
-        raw = np.array(data, dtype=object) if datatype == BYTES else np.array(data)
+        raw = np.array(data, dtype=object if datatype in _AS_OBJECTS else None)
     except ValueError:
         raise RequestError(f"input '{name}' has rows of different lengths") from None
     size = math.prod(shape)
@@ -113,9 +115,11 @@ def _convert(name: str, datatype: str, raw: Array) -> Array:
         return raw
     if raw.size == 0:
         return raw.astype(target)
-    if target.kind == "f" and raw.dtype.kind == "O":
-        raw = _null_as_nan(raw)
-    if raw.dtype.kind not in _ACCEPTED[target.kind]:
+    if raw.dtype.kind == "O":
+        accepted, raw = _check_objects(target, raw)
+    else:
+        accepted = raw.dtype.kind in _ACCEPTED[target.kind]
+    if not accepted:
         raise RequestError(
             f"input '{name}' is {datatype}, but its data is not {_EXPECTED[target.kind]} only"
         )
@@ -131,8 +135,11 @@ def _convert(name: str, datatype: str, raw: Array) -> Array:
     return raw.astype(target)
 
 
-def _null_as_nan(raw: Array) -> Array:
+def _check_objects(target: np.dtype[Any], raw: Array) -> tuple[bool, Array]:
+    """Tell whether every value fits the kind of a datatype, and return them with null as NaN."""
+    if target.kind == "u":
+        return all(type(value) is int for value in raw.flat), raw
     values = [math.nan if value is None else value for value in raw.flat]
-    if not all(type(value) in (int, float) for value in values):
-        return raw
-    return np.array(values, dtype=np.float64)
+    if target.kind != "f" or not all(type(value) in (int, float) for value in values):
+        return False, raw
+    return True, np.array(values, dtype=np.float64)

@@ -1,0 +1,219 @@
+"""Requirements on the check at the end of `make up`, against a small HTTP server."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.serving import check
+from apps.serving.holdout import Holdout, HoldoutError
+from infra import settings as stack_settings
+
+HOLDOUT = {
+    "input": {"name": "X", "datatype": "FP32", "shape_of_one_row": [2]},
+    "output": "label",
+    "rows": [[1.0, 0.5], [2.0, 0.0], [3.0, 0.0], [4.0, 0.0]],
+    "expected": [1, 2, 3, 4],
+    "labels": [1, 2, 3, 0],
+}
+Answer = Callable[[int], tuple[int, Any]]
+
+
+def correct(value: int) -> tuple[int, Any]:
+    """Answer as the offline model did: the first number of the row."""
+    return 200, {"outputs": [{"name": "label", "data": [value]}]}
+
+
+class Gateway(ThreadingHTTPServer):
+    """Answers inference requests by a function of the row's first number."""
+
+    def __init__(self, answer: Answer, unready: int) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answer = answer
+        self.unready = unready
+        self.connections: set[Any] = set()
+        self.requests: list[Any] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/vision/digits/v2/models/digits"
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # The answer leaves as two writes, which Nagle's algorithm would hold for 40 ms.
+    disable_nagle_algorithm = True
+    server: Gateway
+
+    def do_GET(self) -> None:
+        if self.server.unready > 0:
+            self.server.unready -= 1
+            self.reply(404, {"error": "no route"})
+            return
+        self.reply(200 if self.path == "/vision/digits/v2/models/digits/ready" else 500, {})
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.requests.append(request)
+        self.server.connections.add(self.client_address)
+        self.reply(*self.server.answer(int(request["inputs"][0]["data"][0])))
+
+    def reply(self, status: int, body: Any) -> None:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        del format, args
+
+
+@contextmanager
+def serving(answer: Answer, unready: int = 0) -> Iterator[Gateway]:
+    with Gateway(answer, unready) as gateway:
+        thread = threading.Thread(target=gateway.serve_forever, args=(0.01,))
+        thread.start()
+        yield gateway
+        gateway.shutdown()
+        thread.join()
+
+
+def holdout(**changes: Any) -> Holdout:
+    return Holdout.model_validate(HOLDOUT | changes)
+
+
+def test_every_row_is_one_request_over_one_connection() -> None:
+    with serving(correct) as gateway:
+        result = check.check_model("digits", gateway.url, holdout())
+    assert (result.rows, result.accuracy, len(result.latencies)) == (4, 0.75, 4)
+    assert 0 < result.percentile(50) <= result.percentile(99)
+    assert len(gateway.connections) == 1
+    assert gateway.requests[0] == {
+        "inputs": [{"name": "X", "shape": [1, 2], "datatype": "FP32", "data": [1, 0.5]}],
+        "outputs": [{"name": "label"}],
+    }
+
+
+def test_the_check_waits_until_the_route_is_there() -> None:
+    with serving(correct, unready=2) as gateway:
+        assert check.check_model("digits", gateway.url, holdout()).rows == 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        (
+            lambda value: correct(value if value < 3 else 9),
+            "model digits, row 2: predicted 9 through the gateway, 3 offline",
+        ),
+        (
+            lambda value: correct(value) if value < 2 else (503, {"error": "overloaded"}),
+            'model digits, row 1: HTTP 503: {"error": "overloaded"}',
+        ),
+        (
+            lambda value: (200, b"<html>"),
+            "model digits, row 0: the answer is not JSON: <html>",
+        ),
+        (
+            lambda value: (200, {"outputs": [{"name": "other", "data": [1]}]}),
+            "model digits, row 0: the answer has no output `label`",
+        ),
+        (lambda value: (200, []), "model digits, row 0: the answer has no `outputs`: []"),
+    ],
+)
+def test_a_wrong_answer_names_the_model_and_the_row(answer: Answer, line: str) -> None:
+    with serving(answer) as gateway, pytest.raises(check.CheckError) as caught:
+        check.check_model("digits", gateway.url, holdout())
+    assert str(caught.value) == line
+
+
+def test_a_model_that_never_gets_ready_is_named() -> None:
+    with serving(correct, unready=10**6) as gateway, pytest.raises(check.CheckError) as caught:
+        check.check_model("digits", gateway.url, holdout(), wait=0)
+    assert str(caught.value) == (
+        f'model digits: not ready at {gateway.url} after 0 s: HTTP 404: {{"error": "no route"}}'
+    )
+
+
+def test_an_endpoint_that_is_gone_is_named() -> None:
+    with serving(correct) as gateway:
+        url = gateway.url
+    with pytest.raises(check.CheckError, match=r"not ready at .*: no answer from .*refused"):
+        check.check_model("digits", url, holdout(), wait=0)
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> stack_settings.Settings:
+    (tmp_path / "holdout.json").write_text(json.dumps(HOLDOUT))
+    model = {"team": "vision", "format": "onnx", "uri": "file:digits.onnx"}
+    return stack_settings.parse(
+        {
+            "cluster": {"kind": "local"},
+            "teams": {"vision": {}},
+            "models": {"digits": {**model, "holdout": "holdout.json"}, "other": model},
+        }
+    )
+
+
+def test_the_printed_curl_line_works_as_it_is(
+    stack: stack_settings.Settings, tmp_path: Path
+) -> None:
+    lines: list[str] = []
+    with serving(correct) as gateway:
+        outputs = {"models": {"digits": {"url": gateway.url}}}
+        assert check.check_stack(stack, outputs, tmp_path, lines.append) == []
+        # A new shell with only the standard folders on its PATH, as a person would have.
+        pasted = subprocess.run(["sh", "-c", lines[-1]], capture_output=True, check=True)
+    assert lines[0].startswith(
+        "model digits: 4 of 4 predictions equal those made offline, accuracy 0.7500, latency p50"
+    )
+    assert gateway.url in lines[1]
+    assert json.loads(pasted.stdout) == correct(1)[1]
+    assert len(lines) == 3
+
+
+def test_every_failing_model_is_reported(stack: stack_settings.Settings, tmp_path: Path) -> None:
+    assert check.check_stack(stack, {}, tmp_path, print) == [
+        "model digits: the stack's output `models` does not have it; run `make up`"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "no such file"),
+        ("{", "Invalid JSON"),
+        (json.dumps(HOLDOUT | {"labels": []}), "differ in length"),
+        (json.dumps({**HOLDOUT, "extra": 1}), "extra: Extra inputs are not permitted"),
+        (json.dumps({**HOLDOUT, "rows": []}), "rows: "),
+    ],
+)
+def test_a_damaged_holdout_file_is_named(tmp_path: Path, content: str | None, words: str) -> None:
+    path = tmp_path / "holdout.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(HoldoutError) as caught:
+        Holdout.read(path)
+    assert str(caught.value).startswith(str(path))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_line_fails_with_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "apps.serving.check", "--stack", "nowhere"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("error: Pulumi.nowhere.yaml: no such stack file")
