@@ -5,6 +5,6 @@ is built, an unchanged image is not built again, and a changed one rolls the pod
 """
 
 from toolchain.images.builder import build
-from toolchain.images.recipes import RECIPES, ImageError, Recipe, archive, reference
+from toolchain.images.recipes import RECIPES, ImageError, Recipe, archive_path, reference
 
-__all__ = ["RECIPES", "ImageError", "Recipe", "archive", "build", "reference"]
+__all__ = ["RECIPES", "ImageError", "Recipe", "archive_path", "build", "reference"]

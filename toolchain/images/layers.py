@@ -13,15 +13,14 @@ from pathlib import Path
 from toolchain import cache, host, programs
 from toolchain.images.command import run
 from toolchain.images.recipes import (
+    USER,
     Application,
     Base,
     base_key,
     dependencies_key,
+    packages_folder,
 )
 from toolchain.progress import Report
-
-USER = 65532
-"""The user of every image: the one that distroless images call `nonroot`."""
 
 BASE_DISK = 600_000_000
 DEPENDENCIES_DISK = 1_500_000_000
@@ -142,7 +141,7 @@ def _machine_mirrors(suite: str) -> list[str]:
 def _install(
     wanted: Application, project: Path, base_tar: Path, work: Path, report: Report
 ) -> None:
-    packages = f"usr/local/lib/python{wanted.python}/dist-packages"
+    packages = packages_folder(wanted)
     root = work / "root"
     root.mkdir()
     run(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import certifi
 from infra import versions
 from toolchain import cache, host
 from toolchain.errors import SlipwayError
+from toolchain.images.archive import Start
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -19,10 +20,13 @@ REGISTRY = "slipway.local"
 """Host part of every reference: a name under a reserved domain, so no node ever asks a registry
 that someone else runs."""
 
-FORMAT = 1
+FORMAT = 2
 """Goes into every hash: raise it when the way images are put together changes."""
 
 HASH_DIGITS = 12
+
+USER = 65532
+"""The user of every image: the one that distroless images call `nonroot`."""
 
 
 class ImageError(SlipwayError):
@@ -64,28 +68,32 @@ class Application:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one image is made: `containerfiles/<name>.Containerfile` over these files.
+    """What one image consists of.
 
     Attributes:
         name: Last part of the repository in the image's reference.
-        programs: Programs of the toolchain that are copied in, with their pinned versions.
-        sources: Folders and files, relative to the project, that a program is built from where it
-            is the project's own.
-        certificates: Whether the image has certificate authorities of its own (a `FROM scratch`
-            image whose program opens TLS connections).
+        entrypoint: What its containers run.
+        programs: Programs of the toolchain that lie in its root folder, with their versions.
+        sources: Folders, relative to the project, that a program is built from where it is the
+            project's own.
+        certificates: Whether the image has certificate authorities of its own: without a base,
+            for a program that opens TLS connections.
         application: What a Python image consists of.
+        environment: Variables of its containers.
     """
 
     name: str
+    entrypoint: tuple[str, ...]
     programs: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     certificates: bool = False
     application: Application | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def containerfile(self) -> str:
-        """Path of the Containerfile, relative to the project."""
-        return f"toolchain/images/containerfiles/{self.name}.Containerfile"
+    def start(self) -> Start:
+        """How its containers are started."""
+        return Start(self.entrypoint, USER, self.environment)
 
 
 DEBIAN = Base(
@@ -95,20 +103,45 @@ DEBIAN = Base(
     renewed="2026-11-24",
 )
 
+SERVER = Application(
+    package="apps/serving/server/slipway_server",
+    lock="apps/serving/server/requirements.lock",
+    python="3.11",
+    base=DEBIAN,
+)
+
 RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        Recipe("pause", programs={"pause": versions.PAUSE}, sources=("toolchain/go/pause",)),
-        Recipe("coredns", programs={"coredns": versions.COREDNS}, certificates=True),
-        Recipe("traefik", programs={"traefik": versions.TRAEFIK}, certificates=True),
+        Recipe(
+            "pause",
+            entrypoint=("/pause",),
+            programs={"pause": versions.PAUSE},
+            sources=("toolchain/go/pause",),
+        ),
+        # Port 53 takes the capability NET_BIND_SERVICE in the pod.
+        Recipe(
+            "coredns",
+            entrypoint=("/coredns",),
+            programs={"coredns": versions.COREDNS},
+            certificates=True,
+        ),
+        Recipe(
+            "traefik",
+            entrypoint=("/traefik",),
+            programs={"traefik": versions.TRAEFIK},
+            certificates=True,
+        ),
         Recipe(
             "model-server",
-            application=Application(
-                package="apps/serving/server/slipway_server",
-                lock="apps/serving/server/requirements.lock",
-                python="3.11",
-                base=DEBIAN,
-            ),
+            entrypoint=("python3", "-m", "slipway_server"),
+            application=SERVER,
+            # The root file system is read-only in the pod, and the dependencies are compiled.
+            environment={
+                "LANG": "C.UTF-8",
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONUNBUFFERED": "1",
+            },
         ),
     )
 }
@@ -142,7 +175,7 @@ def reference(name: str, project: Path = PROJECT) -> str:
     return f"{REGISTRY}/{name}:{_fingerprint(recipe(name), project)[:HASH_DIGITS]}"
 
 
-def archive(name: str, project: Path = PROJECT) -> Path:
+def archive_path(name: str, project: Path = PROJECT) -> Path:
     """Return where the image's archive is, or will be once it is built.
 
     Args:
@@ -180,6 +213,11 @@ def dependencies_key(application: Application, project: Path = PROJECT) -> str:
     )[:HASH_DIGITS]
 
 
+def packages_folder(application: Application) -> str:
+    """Return where Debian's Python finds installed packages, without the leading slash."""
+    return f"usr/local/lib/python{application.python}/dist-packages"
+
+
 def certificates() -> Path:
     """Return the certificate authorities that `FROM scratch` images carry (Mozilla's list)."""
     return Path(certifi.where())
@@ -206,7 +244,7 @@ def _fingerprint(wanted: Recipe, project: Path) -> str:
     parts: dict[str, Any] = {
         "format": FORMAT,
         "architecture": host.architecture(),
-        "containerfile": _file_hash(project, wanted.containerfile),
+        "start": asdict(wanted.start),
         "programs": dict(wanted.programs),
         "sources": {source: _tree_hash(project, source) for source in wanted.sources},
     }

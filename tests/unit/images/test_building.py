@@ -1,107 +1,138 @@
 """Builds leave one whole archive, and are not done twice."""
 
+import json
 import os
-from collections.abc import Sequence
+import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from toolchain import cache, images, programs
+from toolchain import cache, host, images, programs
 from toolchain.errors import DiskSpaceError
-from toolchain.images import builder, layers
-from toolchain.images.recipes import ImageError
-from toolchain.progress import silent
+from toolchain.images import archive, builder, layers
+from toolchain.images.archive import LayerFile, Start
+
+START = Start(("/program", "--flag"), user=65532, environment={"LANG": "C.UTF-8"})
 
 
-class Commands:
-    """Stands in for the commands of a build: records them, and makes what they would make."""
-
-    def __init__(self) -> None:
-        self.lines: list[list[str]] = []
-        self.fails_at = ""
-
-    def run(self, command: Sequence[str | Path], **options: Any) -> None:
-        line = [str(part) for part in command]
-        self.lines.append(line)
-        if self.fails_at and self.fails_at in line:
-            raise ImageError(f"{options['step']} failed: no space left on device")
-        for part in line:
-            if part.startswith("docker-archive:"):
-                Path(part.split(":")[1]).write_bytes(b"image")
-
-
-@pytest.fixture
-def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Commands:
-    fake = Commands()
+@pytest.fixture(autouse=True)
+def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A program that stands in for every pinned one."""
+    made = tmp_path / "program"
+    made.write_bytes(b"binary")
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(builder, "run", fake.run)
-    program = tmp_path / "program"
-    program.write_bytes(b"binary")
-    monkeypatch.setattr(programs, "path", lambda name, report=silent: program)
-    monkeypatch.setattr(builder, "BUILD_DISK", 1)
-    return fake
+    monkeypatch.setattr(programs, "path", lambda name, report=None: made)
+    return made
 
 
-def test_an_image_is_built_once(commands: Commands) -> None:
-    first = images.build("pause")
-    count = len(commands.lines)
-
-    assert images.build("pause") == first == images.archive("pause")
-    assert first.read_bytes() == b"image"
-    assert len(commands.lines) == count > 0
+def content(path: Path, name: str) -> bytes:
+    with tarfile.open(path) as opened:
+        member = opened.extractfile(name)
+        assert member is not None
+        return member.read()
 
 
-def test_the_archive_carries_the_reference(commands: Commands) -> None:
-    images.build("pause")
+def test_an_image_is_built_once() -> None:
+    lines: list[str] = []
+    first = images.build("pause", lines.append)
+    told = len(lines)
 
-    assert commands.lines[-1][-1].endswith(f":{images.reference('pause')}")
+    assert images.build("pause", lines.append) == first == images.archive_path("pause")
+    assert len(lines) == told > 0
 
 
-def test_a_failed_build_leaves_nothing_and_the_next_one_builds(commands: Commands) -> None:
-    commands.fails_at = "push"
-    with pytest.raises(ImageError, match="packing the image pause failed: no space left"):
-        images.build("pause")
-    assert not images.archive("pause").exists()
+def test_the_archive_loads_under_the_reference() -> None:
+    (document,) = json.loads(content(images.build("pause"), "manifest.json"))
+
+    assert document["RepoTags"] == [images.reference("pause")]
+
+
+def test_an_image_has_its_program_and_runs_it_as_an_unprivileged_user() -> None:
+    made = images.build("coredns")
+    (document,) = json.loads(content(made, "manifest.json"))
+    config = json.loads(content(made, document["Config"]))
+
+    with tarfile.open(made) as opened:
+        layer = opened.extractfile(document["Layers"][0])
+        with tarfile.open(fileobj=layer) as files:
+            modes = {member.name: member.mode for member in files}
+    assert config["config"]["Entrypoint"] == ["/coredns"]
+    assert config["config"]["User"] == "65532:65532"
+    assert config["architecture"] == host.architecture()
+    assert modes["coredns"] == 0o755
+    assert modes["etc/ssl/certs/ca-certificates.crt"] == 0o644
+
+
+def test_a_build_that_fails_leaves_nothing_and_the_next_one_builds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(archive, "write", fail)
+        with pytest.raises(OSError, match="no space"):
+            images.build("pause")
+
+    assert not images.archive_path("pause").exists()
     assert list(cache.folder("staging").iterdir()) == []
-
-    commands.fails_at = ""
     assert images.build("pause").exists()
 
 
-def test_what_a_killed_build_left_is_removed_by_the_next_one(commands: Commands) -> None:
+def test_what_a_killed_build_left_is_removed_by_the_next_one() -> None:
     left = cache.folder("staging") / "image-pause.abc"
-    (left / "store").mkdir(parents=True)
+    left.mkdir(parents=True)
 
     images.build("pause")
 
     assert not left.exists()
 
 
-def test_only_the_newest_archives_of_a_recipe_stay(commands: Commands) -> None:
+def test_only_the_newest_archive_of_a_recipe_stays() -> None:
     folder = cache.folder("images")
-    for age, tag in enumerate(("a" * 12, "b" * 12, "c" * 12)):
-        archive = folder / f"pause-{tag}.tar"
-        archive.write_bytes(b"old")
-        os.utime(archive, (1000 - age, 1000 - age))
+    (folder / f"pause-{'a' * 12}.tar").write_bytes(b"old")
     other = folder / f"pause-other-{'d' * 12}.tar"
     other.write_bytes(b"of another recipe")
 
     newest = images.build("pause")
 
-    assert sorted(folder.glob("pause-*.tar")) == sorted(
-        [newest, folder / f"pause-{'a' * 12}.tar", other]
-    )
+    assert sorted(folder.glob("*.tar")) == sorted([newest, other])
 
 
-def test_too_little_disk_is_said_before_anything_is_built(
-    commands: Commands, monkeypatch: pytest.MonkeyPatch
+def test_too_little_disk_is_said_before_anything_is_written(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(builder, "BUILD_DISK", 10**18)
+    monkeypatch.setattr(builder, "DISK", 10**18)
 
     with pytest.raises(DiskSpaceError, match="building the image pause needs"):
         images.build("pause")
-    assert commands.lines == []
+
+    assert list(cache.folder("images").iterdir()) == []
+
+
+def test_the_same_files_make_the_same_image_whatever_their_times_are(
+    tmp_path: Path, program: Path
+) -> None:
+    written = []
+    for number, time in enumerate((0, 1_000_000)):
+        os.utime(program, (time, time))
+        layer, image = tmp_path / f"layer{number}", tmp_path / f"image{number}"
+        archive.write_layer(layer, {"bin/program": LayerFile(program, executable=True)})
+        archive.write(image, "r:1", [layer], START, "amd64")
+        written.append(image.read_bytes())
+
+    assert written[0] == written[1]
+
+
+def test_a_layer_names_the_folders_of_its_files(tmp_path: Path, program: Path) -> None:
+    archive.write_layer(tmp_path / "layer", {"usr/lib/a": LayerFile(program)})
+
+    with tarfile.open(tmp_path / "layer") as layer:
+        assert [(entry.name, entry.isdir()) for entry in layer] == [
+            ("usr", True),
+            ("usr/lib", True),
+            ("usr/lib/a", False),
+        ]
 
 
 def test_a_new_layer_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
@@ -112,7 +143,7 @@ def test_a_new_layer_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
 
     layers._publish(made, tmp_path / "base-new.tar")
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".tar") == [
         "base-new.tar",
         "dependencies-old.tar",
     ]
