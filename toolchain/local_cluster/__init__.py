@@ -4,10 +4,9 @@ The node is a tree of processes in namespaces of its own (`sandbox`, `node`); wh
 to a distribution (`upstream`, `k3s`). Nothing but the functions below is for use elsewhere.
 """
 
+from toolchain.local_cluster.checks import problems as preflight
 from toolchain.local_cluster.choice import choose_distribution
 from toolchain.local_cluster.errors import LocalClusterError, PreflightError
-from toolchain.local_cluster.leftovers import LOOKED_FOR
-from toolchain.local_cluster.leftovers import find as leftovers
 from toolchain.local_cluster.lifecycle import (
     create,
     destroy,
@@ -18,7 +17,8 @@ from toolchain.local_cluster.lifecycle import (
     start,
     status,
 )
-from toolchain.local_cluster.preflight import problems as preflight
+from toolchain.local_cluster.remains import LOOKED_FOR
+from toolchain.local_cluster.remains import find as leftovers
 from toolchain.local_cluster.spec import Choice, ClusterSpec, ClusterState, PortForward, Status
 
 __all__ = [

@@ -9,6 +9,7 @@ import shlex
 import socket
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -143,17 +144,28 @@ def listening_process(port: int) -> str | None:
     }
     targets = {f"socket:[{inode}]" for inode in inodes}
     for process in Path("/proc").iterdir() if targets else ():
-        if not process.name.isdigit():
+        if not process.name.isdigit() or not _has_open(process, targets):
             continue
-        try:
-            links = {str(link.readlink()) for link in (process / "fd").iterdir()}
-            if links & targets:
-                who = cgroups.cluster_of((process / "cgroup").read_text())
-                program = (process / "comm").read_text().strip()
-                return f"cluster {who}" if who else f"{program} (process {process.name})"
-        except (FileNotFoundError, PermissionError, ProcessLookupError):
-            continue  # It ended meanwhile, or belongs to another user.
+        # It may have ended meanwhile.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            who = cgroups.cluster_of((process / "cgroup").read_text())
+            program = (process / "comm").read_text().strip()
+            return f"cluster {who}" if who else f"{program} (process {process.name})"
     return None
+
+
+def _has_open(process: Path, targets: set[str]) -> bool:
+    """Tell whether a process has one of these sockets open, as far as it can be seen."""
+    try:
+        links = list((process / "fd").iterdir())
+    except (FileNotFoundError, PermissionError, ProcessLookupError):
+        return False
+    for link in links:
+        # A file can be closed while this looks.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if str(link.readlink()) in targets:
+                return True
+    return False
 
 
 def parse_listeners(table: str, port: int) -> list[str]:

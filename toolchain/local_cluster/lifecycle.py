@@ -9,21 +9,20 @@ from pathlib import Path
 from toolchain import programs
 from toolchain.local_cluster import (
     cgroups,
+    checks,
     containerd,
     forward,
     forwarding,
     models,
     network,
     node,
+    remains,
     state,
 )
 from toolchain.local_cluster.api import ApiError, Client
 from toolchain.local_cluster.bringup import bring_up
 from toolchain.local_cluster.distributions import steps_of
 from toolchain.local_cluster.errors import LocalClusterError, PreflightError
-from toolchain.local_cluster.leftovers import find as find_leftovers
-from toolchain.local_cluster.preflight import owner_problem
-from toolchain.local_cluster.preflight import problems as find_problems
 from toolchain.local_cluster.spec import ClusterSpec, ClusterState, Status
 from toolchain.local_cluster.state import Layout, Record
 from toolchain.progress import Report, duration
@@ -43,7 +42,7 @@ def create(spec: ClusterSpec, report: Report) -> ClusterState:
         PreflightError: The machine cannot have it; nothing was made.
         LocalClusterError: Something failed on the way; the next call goes on from there.
     """
-    found = find_problems(spec)
+    found = checks.problems(spec)
     if found:
         raise PreflightError(found)
     with state.cluster_lock(spec.name, report):
@@ -81,7 +80,7 @@ def destroy(name: str, report: Report) -> None:
         LocalClusterError: Something could not be removed; the message names it.
     """
     with state.cluster_lock(name, report):
-        if not find_leftovers(name):
+        if not remains.find(name):
             return
         started = time.monotonic()
         report(f"removing cluster {name}")
@@ -93,7 +92,7 @@ def destroy(name: str, report: Report) -> None:
             if not state.names():
                 forwarding.restore()
                 state.remove_empty_folders()
-        remaining = find_leftovers(name)
+        remaining = remains.find(name)
         if remaining:
             raise LocalClusterError(
                 f"cluster {name} is not removed completely: {'; '.join(remaining)}; "
@@ -110,7 +109,7 @@ def status(name: str) -> Status:
     """
     record = state.load(name)
     if record is None:
-        found = find_leftovers(name)
+        found = remains.find(name)
         if not found:
             return Status("absent")
         return Status("broken", ("its record is missing", *found))
@@ -198,7 +197,7 @@ def _agree(spec: ClusterSpec, report: Report) -> Record:
     if record is None:
         with state.machine_lock(report):
             return _plan(spec, version)
-    problem = owner_problem(spec, record)
+    problem = checks.owner_problem(spec, record)
     if problem:
         raise LocalClusterError(problem)
     if record.distribution != spec.distribution:
