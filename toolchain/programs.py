@@ -20,7 +20,6 @@ from toolchain.sources.wheel import Wheel
 
 SYSTEM: Final = {
     "apt": "apt",
-    "buildah": "buildah",
     "conntrack": "conntrack",
     "ip": "iproute2",
     "iptables": "iptables",
