@@ -161,8 +161,8 @@ def _has_open(process: Path, targets: set[str]) -> bool:
     except (FileNotFoundError, PermissionError, ProcessLookupError):
         return False
     for link in links:
-        # A file can be closed while this looks.
-        with suppress(FileNotFoundError, ProcessLookupError):
+        # A file can be closed while this looks, and some processes let nobody look.
+        with suppress(FileNotFoundError, PermissionError, ProcessLookupError):
             if str(link.readlink()) in targets:
                 return True
     return False
