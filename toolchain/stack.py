@@ -13,11 +13,11 @@ from infra.settings import Settings
 from toolchain import cache, env, local_cluster, plugins, programs, project
 from toolchain.engine import Engine
 from toolchain.errors import SlipwayError
-from toolchain.local_cluster.lifecycle import steps_of
+from toolchain.local_cluster.distributions import steps_of
 from toolchain.progress import Report, size
 from toolchain.timings import Timings
 
-IMAGE_TOOLS: Final = ("buildah", "mmdebstrap", "pause", "coredns", "traefik")
+IMAGE_TOOLS: Final = ("mmdebstrap", "pause", "coredns", "traefik")
 """What the images of a local stack are made with and of."""
 
 _CHECK = "apps.serving.check"
