@@ -220,7 +220,8 @@ def hopeless(namespace: str) -> dict[str, Object]:
     failing = pod_spec("false") | {"restartPolicy": "Never"}
     return {
         "image": workload("Deployment", "image", namespace, image),
-        "crash": workload("Deployment", "crash", namespace, crash),
+        # Without a probe, a pod counts as ready for the moment that its container runs.
+        "crash": workload("Deployment", "crash", namespace, crash, minReadySeconds=5),
         "greedy": workload("StatefulSet", "greedy", namespace, greedy),
         "mount": workload("DaemonSet", "mount", namespace, mount),
         "unready": workload("Deployment", "unready", namespace, unready),
@@ -247,7 +248,7 @@ def failures(cluster: Cluster, namespace: str) -> dict[str, Waited]:
     ("what", "words"),
     [
         ("image", ["container app cannot get its image slipway.local/nothing:1", "Pull"]),
-        ("crash", ["container app keeps ending: exit code 3, last words: no model here"]),
+        ("crash", ["container app", "exit code 3, last words: no model here"]),
         ("greedy", ["cannot be scheduled", "Insufficient cpu"]),
         ("mount", ["FailedMount", 'configmap "nowhere" not found']),
         ("unready", ["Unhealthy: Readiness probe failed", "still loading"]),

@@ -29,8 +29,16 @@ _NOISE = (
     "rpc error: code = NotFound desc = ",
     "Error response from daemon: ",
 )
-# Warnings that only repeat what the pod's own status says better.
-_REPEATED = ("BackOff", "Failed", "FailedScheduling", "ErrImageNeverPull", "InspectFailed")
+# Warnings that only repeat what a status says better.
+_REPEATED = (
+    "BackOff",
+    "BackoffLimitExceeded",
+    "DeadlineExceeded",
+    "ErrImageNeverPull",
+    "Failed",
+    "FailedScheduling",
+    "InspectFailed",
+)
 _LONGEST = 400
 
 
@@ -115,13 +123,16 @@ def _container(status: Document, images: Mapping[str, str]) -> Iterator[str]:
     if reason in _IMAGE:
         image = images.get(text(status, "name")) or text(status, "image")
         yield f"{who} cannot get its image {image}: {reason}{': ' + said if said else ''}"
-    elif reason == "CrashLoopBackOff" and isinstance(ended, Mapping):
-        restarts = number(status, "restartCount")
-        yield f"{who} keeps ending: {_ending(ended)}, {restarts} restarts"
-    elif reason not in _STARTING:
+    elif reason not in (*_STARTING, "CrashLoopBackOff"):
         yield f"{who} does not start: {reason}{': ' + said if said else ''}"
     elif isinstance(ended, Mapping) and number(ended, "exitCode") != 0:
-        yield f"{who} ended: {_ending(ended)}"
+        yield f"{who} {_ended(ended, number(status, 'restartCount'))}"
+
+
+def _ended(terminated: Document, restarts: int) -> str:
+    if not restarts:
+        return f"ended: {_ending(terminated)}"
+    return f"keeps ending: {_ending(terminated)}, {restarts} restart{'s' if restarts > 1 else ''}"
 
 
 def _ending(terminated: Document) -> str:

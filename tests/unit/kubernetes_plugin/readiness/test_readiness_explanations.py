@@ -90,6 +90,30 @@ EXPLAINED: dict[str, tuple[Object, list[Object], str]] = {
         [],
         "pod web-1: container app keeps ending: exit code 137 (OOMKilled), 2 restarts",
     ),
+    "ended once, and started again": (
+        pod(
+            "web-1",
+            {
+                "name": "app",
+                "ready": False,
+                "restartCount": 1,
+                "state": {"running": {}},
+                "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}},
+            },
+        ),
+        [],
+        "pod web-1: container app keeps ending: exit code 3, 1 restart",
+    ),
+    "ended, and is not started again": (
+        pod("web-1", {"name": "app", "ready": False, "state": {"terminated": {"exitCode": 1}}}),
+        [],
+        "pod web-1: container app ended: exit code 1",
+    ),
+    "ended well": (
+        pod("web-1", {"name": "app", "ready": False, "state": {"terminated": {"exitCode": 0}}}),
+        [],
+        "",
+    ),
     "no node": (
         pod("web-1", **UNSCHEDULABLE),
         [event("FailedScheduling", "0/1 nodes are available: 1 Insufficient cpu.")],
@@ -125,7 +149,7 @@ EXPLAINED: dict[str, tuple[Object, list[Object], str]] = {
 def test_the_reason_of_a_failing_pod_is_said_once_in_kubernetes_words(name: str) -> None:
     failing, events, expected = EXPLAINED[name]
     evidence = Evidence(pods=[failing], events={"uid-web-1": events})
-    assert reasons(DEPLOYMENT, evidence) == (expected,)
+    assert reasons(DEPLOYMENT, evidence) == ((expected,) if expected else ())
 
 
 def test_pods_that_fail_alike_share_a_line() -> None:
