@@ -73,11 +73,17 @@ def _node(client: Client, name: str, start: datetime) -> str | None:
     node = client.find(f"/api/v1/nodes/{name}")
     if node is None:
         return "it has not registered"
-    # The lease is renewed at once by a kubelet that starts, the condition 10 s later.
+    # A kubelet that starts on a known node renews the lease at once and the condition 10 s later;
+    # on a new node it is the other way round.
     lease = client.find(f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{name}")
-    if lease is None or _time(lease["spec"].get("renewTime")) < start:
+    condition = _condition(node, "Ready")
+    reports = (
+        lease["spec"].get("renewTime") if lease else None,
+        condition.get("lastHeartbeatTime") if condition else None,
+    )
+    if all(_time(report) < start for report in reports):
         return "its kubelet has not reported yet"
-    return _shortcoming(_condition(node, "Ready"))
+    return _shortcoming(condition)
 
 
 def _default_namespace(client: Client) -> str | None:

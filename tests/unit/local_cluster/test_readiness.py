@@ -75,6 +75,12 @@ def test_what_a_node_said_before_its_restart_does_not_count() -> None:
     assert shortcoming("node", known) == "its kubelet has not reported yet"
 
 
+def test_a_new_node_is_ready_before_it_has_a_lease() -> None:
+    node = condition("Ready", "True")
+    node["status"]["conditions"][0]["lastHeartbeatTime"] = AFTER
+    assert shortcoming("node", {NODE: node}) is None
+
+
 def test_a_node_says_why_it_is_not_ready() -> None:
     known = {NODE: condition("Ready", "False", "no network"), LEASE: lease(AFTER)}
     assert shortcoming("node", known) == "no network"
