@@ -1,0 +1,208 @@
+"""A stack of its own, brought up, changed and compared with kubectl.
+
+It is a copy of the project with another cluster name and port, so that the cluster somebody works
+with stays as it is.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from apps.serving.holdout import Holdout
+from bench import load, memory, objects
+from tests.cluster.checkout import Checkout
+from toolchain import local_cluster
+from toolchain.timings import VARIABLE as TIMINGS
+
+CLUSTER = "slipway-bench"
+PORT = 18480
+MODEL = "digits"
+MODEL_PATH = f"/vision/{MODEL}/v2/models/{MODEL}"
+GATEWAY_REQUESTS = 8000
+_LIMIT_SECONDS = 600
+
+Report = Callable[[str], None]
+
+
+def measure(folder: Path, rounds: int, report: Report) -> dict[str, Any]:
+    """Bring the stack up with everything cached, and measure it.
+
+    Args:
+        folder: Where the copy of the project goes.
+        rounds: How often previews, and updates against kubectl, are repeated.
+        report: Takes progress lines.
+    """
+    local_cluster.destroy(CLUSTER, report)
+    bench = _Bench(Checkout(folder, CLUSTER, PORT), report)
+    try:
+        report("first up: fills the caches")
+        bench.checkout.slipway("up")
+        bench.checkout.slipway("down")
+        return {
+            "up": bench.up(folder.parent / "timings.json"),
+            "memory": bench.memory(),
+            "gateway": bench.gateway(),
+            "no_op": bench.no_op(rounds),
+            "apply": bench.apply(rounds, folder.parent),
+            "down_s": bench.down(),
+        }
+    finally:
+        local_cluster.destroy(CLUSTER, report)
+
+
+class _Bench:
+    def __init__(self, checkout: Checkout, report: Report) -> None:
+        self.checkout = checkout
+        self._report = report
+        self._url = checkout.endpoint + MODEL_PATH
+
+    def up(self, timings: Path) -> dict[str, Any]:
+        """Time `make up` with tools and images cached, up to the first prediction."""
+        self._report("up with everything cached")
+        os.environ[TIMINGS] = str(timings)
+        holdout = self._holdout()
+        first: list[float] = []
+        asking = threading.Thread(
+            target=lambda: first.append(load.wait_answer(self._url, holdout, _LIMIT_SECONDS))
+        )
+        started = time.monotonic()
+        asking.start()
+        done = self.checkout.slipway("up")
+        took = time.monotonic() - started
+        asking.join()
+        del os.environ[TIMINGS]
+        return {
+            "total_s": took,
+            "first_prediction_s": first[0] - started,
+            "phases": json.loads(timings.read_text()),
+            "check": next(line for line in done.text.splitlines() if "predictions" in line),
+        }
+
+    def memory(self) -> list[dict[str, Any]]:
+        """Return the cluster's memory by program."""
+        state = local_cluster.read(CLUSTER)
+        if state is None:
+            raise RuntimeError(f"the cluster {CLUSTER} is gone")
+        return memory.by_program(state.folder)
+
+    def gateway(self) -> list[dict[str, Any]]:
+        """Measure the model through the gateway."""
+        self._report("load through the gateway")
+        holdout = self._holdout()
+        return [
+            load.measure(self._url, holdout, clients=clients, requests=GATEWAY_REQUESTS)
+            for clients in (1, 8)
+        ]
+
+    def no_op(self, rounds: int) -> dict[str, float]:
+        """Return the median seconds of a preview and an update that change nothing."""
+        self._report("no-op preview and up")
+        preview = [self._timed(lambda: self._pulumi("preview")) for _ in range(rounds)]
+        up = [self._timed(lambda: self._pulumi("up", "--yes", "--skip-preview")) for _ in preview]
+        return {"preview_s": statistics.median(preview), "up_s": statistics.median(up)}
+
+    def apply(self, rounds: int, folder: Path) -> dict[str, Any]:
+        """Create the same objects on the same cluster by Pulumi and by kubectl, in turns."""
+        state = self._state()
+        urns = [resource["urn"] for resource in objects.kubernetes_resources(state)]
+        kubectl = _Kubectl(self.checkout, objects.manifests(state), folder)
+        pulumi_s, kubectl_s = [], []
+        for number in range(rounds):
+            self._report(f"pulumi up against kubectl apply, round {number + 1} of {rounds}")
+            self._destroy(urns)
+            pulumi_s.append(self._timed(lambda: self._pulumi("up", "--yes", "--skip-preview")))
+            self._destroy(urns)
+            kubectl_s.append(self._timed(kubectl.apply))
+            kubectl.delete()
+        self._pulumi("up", "--yes", "--skip-preview")
+        return {
+            "objects": len(urns),
+            "pulumi_s": pulumi_s,
+            "kubectl_s": kubectl_s,
+            "ratio": statistics.median(pulumi_s) / statistics.median(kubectl_s),
+        }
+
+    def down(self) -> float:
+        """Time `make down`."""
+        self._report("down")
+        return self._timed(lambda: self.checkout.slipway("down"))
+
+    def _destroy(self, urns: list[str]) -> None:
+        targets = [argument for urn in urns for argument in ("--target", urn)]
+        self._pulumi("destroy", "--yes", "--skip-preview", *targets)
+
+    def _pulumi(self, *arguments: str) -> None:
+        self.checkout.pulumi(*arguments)
+
+    def _state(self) -> dict[str, Any]:
+        exported = self.checkout.pulumi("stack", "export", "--show-secrets").text
+        state: dict[str, Any] = json.loads(exported[exported.index("{\n") :])
+        return state
+
+    def _holdout(self) -> Holdout:
+        return Holdout.read(self.checkout.folder / "examples" / MODEL / "build" / "holdout.json")
+
+    def _timed(self, action: Callable[[], object]) -> float:
+        started = time.monotonic()
+        action()
+        return time.monotonic() - started
+
+
+class _Kubectl:
+    """The same objects by hand: definitions first, then the rest, then waiting."""
+
+    def __init__(self, checkout: Checkout, manifests: list[dict[str, Any]], folder: Path) -> None:
+        state = local_cluster.read(CLUSTER)
+        if state is None:
+            raise RuntimeError(f"the cluster {CLUSTER} is gone")
+        kubeconfig = folder / "kubeconfig"
+        kubeconfig.touch(mode=0o600)
+        kubeconfig.write_text(state.kubeconfig)
+        self._env = checkout.shell_variables() | {"KUBECONFIG": str(kubeconfig)}
+        first = [one for one in manifests if one["kind"] in objects.FIRST_KINDS]
+        rest = [one for one in manifests if one["kind"] not in objects.FIRST_KINDS]
+        self._batches = [
+            (objects.write(folder / f"{name}.json", batch), self._waits(folder, name, batch))
+            for name, batch in (("first", first), ("rest", rest))
+        ]
+
+    def _waits(
+        self, folder: Path, name: str, batch: list[dict[str, Any]]
+    ) -> list[tuple[str, Path]]:
+        by_condition: dict[str, list[dict[str, Any]]] = {}
+        for condition, one in objects.waits(batch):
+            by_condition.setdefault(condition, []).append(one)
+        return [
+            (condition, objects.write(folder / f"{name}-wait-{number}.json", found))
+            for number, (condition, found) in enumerate(by_condition.items())
+        ]
+
+    def apply(self) -> None:
+        """Create everything and wait until it is ready."""
+        for path, waits in self._batches:
+            self._run("apply", "--server-side", "-f", str(path))
+            for condition, waited in waits:
+                self._run("wait", f"--for={condition}", "--timeout=300s", "-f", str(waited))
+
+    def delete(self) -> None:
+        """Delete everything and wait until it is gone."""
+        for path, _ in reversed(self._batches):
+            self._run("delete", "--wait", "-f", str(path))
+
+    def _run(self, *arguments: str) -> None:
+        done = subprocess.run(
+            ["kubectl", *arguments],
+            env=self._env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"kubectl {arguments[0]} failed:\n{done.stdout}")
