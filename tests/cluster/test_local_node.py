@@ -9,10 +9,11 @@ import struct
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,11 @@ def machine() -> dict[str, list[str]]:
         "nat rules": said("iptables", "-w", "-t", "nat", "-S"),
         "filter rules": said("iptables", "-w", "-S"),
         "routes": said("ip", "-4", "route", "show"),
-        "cgroups": sorted(str(p) for p in Path("/sys/fs/cgroup").rglob("slipway-*")),
+        "cgroups": sorted(
+            str(path)
+            for pattern in ("slipway-*", "*/slipway-*")
+            for path in Path("/sys/fs/cgroup").glob(pattern)
+        ),
         "clusters": [f"clusters/{name}" for name in state.names()],
         "locks": sorted(path.name for path in state.LOCKS.glob("slipway*")),
         "settings": [
@@ -312,6 +317,32 @@ def test_a_dead_port_forward_is_reported_and_comes_back_with_the_next_create(
     assert str(port.host) in local_cluster.status(name).reasons[0]
     local_cluster.create(running.spec, print)
     until(lambda: answers(running.http), "the port leads to the node again")
+
+
+def test_ports_can_be_added_and_taken_away_while_the_node_runs(running: Node) -> None:
+    name, pid = running.spec.name, node.init_pid(running.spec.name)
+    added = PortForward(free_port(), HTTP_NODE_PORT)
+    local_cluster.create(replace(running.spec, ports=(*running.spec.ports, added)), print)
+    until(lambda: answers(f"http://127.0.0.1:{added.host}/health"), "the new port answers")
+    local_cluster.create(running.spec, print)
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        answers(f"http://127.0.0.1:{added.host}/health")
+    assert answers(running.http)
+    assert node.init_pid(name) == pid
+
+
+def test_a_changed_configuration_restarts_the_node_with_its_data(running: Node) -> None:
+    name, pid, before = running.spec.name, node.init_pid(running.spec.name), running.client()
+    uid = before.get("/api/v1/namespaces/kube-system")["metadata"]["uid"]
+    before.close()
+    # As an upgrade would leave it: what the node was started with is not what it should be.
+    (state.layout(name).config / "started").write_text("another digest")
+    local_cluster.create(running.spec, print)
+    assert node.init_pid(name) not in (None, pid)
+    after = running.client()
+    assert after.get("/api/v1/namespaces/kube-system")["metadata"]["uid"] == uid
+    after.close()
+    until(lambda: answers(running.http), "the application answers again")
 
 
 def test_a_cluster_of_another_owner_is_refused(running: Node) -> None:

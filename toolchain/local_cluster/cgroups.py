@@ -6,6 +6,7 @@ each port forward in `forward-<host port>-<node port>`, pods where the kubelet p
 numbers, which a crash could leave wrong. Version 1, version 2 and both at once are known.
 """
 
+import errno
 import os
 import signal
 import time
@@ -140,14 +141,9 @@ def members(
     """Return the processes of a cluster, or of one part of it."""
     pids: set[int] = set()
     for folder in folders(name, found):
-        base = folder / part if part else folder
-        for procs in base.rglob("cgroup.procs") if base.is_dir() else ():
-            try:
-                pids.update(int(line) for line in procs.read_text().split())
-            except (FileNotFoundError, OSError) as error:
-                # A pod's group can go while this looks (ENODEV, ENOENT).
-                if procs.exists():
-                    raise LocalClusterError(f"cannot read {procs}: {error}") from error
+        # Groups of pods come and go while this looks; os.walk passes over what is gone.
+        for group, _, _ in os.walk(folder / part if part else folder):
+            pids |= _listed(Path(group) / "cgroup.procs")
     # 0 stands for a process outside of this pid namespace.
     return {pid for pid in pids if pid > 0 and is_alive(pid)}
 
@@ -155,12 +151,21 @@ def members(
 def parts(name: str, found: Sequence[Hierarchy] | None = None) -> set[str]:
     """Return the names of the parts of a cluster's cgroup."""
     return {
-        path.name
-        for folder in folders(name, found)
-        if folder.is_dir()
-        for path in folder.iterdir()
-        if path.is_dir()
+        part for folder in folders(name, found) for part in next(os.walk(folder), ("", [], []))[1]
     }
+
+
+def _listed(procs: Path) -> set[int]:
+    """Return the processes of one group; none when the group is gone."""
+    try:
+        return {int(line) for line in procs.read_text().split()}
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        # How the kernel says that the group went after the file was opened.
+        if error.errno == errno.ENODEV:
+            return set()
+        raise
 
 
 def is_alive(pid: int) -> bool:

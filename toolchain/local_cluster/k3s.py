@@ -117,6 +117,8 @@ def configuration(record: Record, where: Layout, machine: Machine) -> dict[str, 
         "cluster-dns": str(network.dns_ip),
         "cluster-domain": DOMAIN,
         "resolv-conf": str(where.config / "resolv.conf"),
+        # One node has nobody to build tunnels to, for which the kernel would need vxlan.
+        "flannel-backend": "host-gw",
         # The platform brings the gateway, on every cluster the same.
         "disable": ["traefik"],
         "snapshotter": machine.snapshotter,

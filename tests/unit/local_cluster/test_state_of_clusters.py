@@ -4,14 +4,15 @@ import hashlib
 import json
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from toolchain.local_cluster import forwarding, models, state
+from toolchain.local_cluster import forwarding, lifecycle, models, network, state
 from toolchain.local_cluster.errors import LocalClusterError
-from toolchain.local_cluster.spec import NAME_LIMIT, name_problem
+from toolchain.local_cluster.spec import NAME_LIMIT, ClusterSpec, PortForward, name_problem
 from toolchain.local_cluster.state import Layout, Record
 from toolchain.progress import silent
 
@@ -98,6 +99,35 @@ def test_a_lock_that_is_never_given_up_ends_with_one_clear_line(
         state.cluster_lock("local", silent),
     ):
         pass
+
+
+def test_clusters_that_are_made_at_once_get_addresses_of_their_own(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "machine_routes", lambda: ([], []))
+    names = [f"cluster-{number}" for number in range(8)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        records = list(
+            pool.map(lambda name: lifecycle._agree(ClusterSpec(name, "upstream"), silent), names)
+        )
+    assert len({record.network.link for record in records}) == len(names)
+    assert len({record.identity for record in records}) == len(names)
+
+
+def test_an_existing_cluster_keeps_its_identity_and_addresses(root: Path, record: Record) -> None:
+    state.save(record)
+    wanted = ClusterSpec("local", "upstream", (PortForward(8081, 30080),), record.owner)
+    agreed = lifecycle._agree(wanted, silent)
+    assert (agreed.identity, agreed.network) == (record.identity, record.network)
+    assert agreed.ports == wanted.ports
+    assert state.load("local") == agreed
+
+
+def test_a_cluster_cannot_become_another_distribution(root: Path, record: Record) -> None:
+    state.save(record)
+    wanted = ClusterSpec("local", "k3s", (), record.owner)
+    with pytest.raises(LocalClusterError, match=r"is upstream and cannot become k3s: .*make down"):
+        lifecycle._agree(wanted, silent)
 
 
 def model(tmp_path: Path, content: bytes = b"model") -> tuple[Path, str]:
