@@ -21,7 +21,7 @@ from toolchain.kubernetes_plugin.readiness.fields import (
 )
 
 # Waiting reasons of a container on its normal way up.
-_STARTING = ("", "ContainerCreating", "PodInitializing")
+_STARTING = ("ContainerCreating", "PodInitializing")
 _IMAGE = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName")
 # What a container runtime puts before the part of a message that says something.
 _NOISE = (
@@ -120,12 +120,14 @@ def _container(status: Document, images: Mapping[str, str]) -> Iterator[str]:
     reason = text(status, "state", "waiting", "reason")
     said = _shorten(text(status, "state", "waiting", "message"))
     ended = pluck(status, "state", "terminated") or pluck(status, "lastState", "terminated")
+    if reason in _STARTING:
+        return
     if reason in _IMAGE:
         image = images.get(text(status, "name")) or text(status, "image")
         yield f"{who} cannot get its image {image}: {reason}{': ' + said if said else ''}"
-    elif reason not in (*_STARTING, "CrashLoopBackOff"):
+    elif reason not in ("", "CrashLoopBackOff"):
         yield f"{who} does not start: {reason}{': ' + said if said else ''}"
-    elif isinstance(ended, Mapping) and number(ended, "exitCode") != 0:
+    elif isinstance(ended, Mapping) and (reason or number(ended, "exitCode") != 0):
         yield f"{who} {_ended(ended, number(status, 'restartCount'))}"
 
 

@@ -109,6 +109,14 @@ EXPLAINED: dict[str, tuple[Object, list[Object], str]] = {
         [],
         "pod web-1: container app ended: exit code 1",
     ),
+    "ends again and again, and well": (
+        pod(
+            "web-1",
+            waiting("CrashLoopBackOff", restartCount=4, lastState={"terminated": {"exitCode": 0}}),
+        ),
+        [],
+        "pod web-1: container app keeps ending: exit code 0, 4 restarts",
+    ),
     "ended well": (
         pod("web-1", {"name": "app", "ready": False, "state": {"terminated": {"exitCode": 0}}}),
         [],
