@@ -124,9 +124,12 @@ class Model(pulumi.ComponentResource):
         self.exports = {"url": self.url, "version": self.version, "protocol": PROTOCOL}
         self.register_outputs(dict(self.exports))
 
-    def _metadata(self) -> meta.ObjectMetaArgs:
+    def _metadata(self, annotations: Mapping[str, str] | None = None) -> meta.ObjectMetaArgs:
         return meta.ObjectMetaArgs(
-            name=self._name, namespace=self._args.team.namespace, labels=self._labels
+            name=self._name,
+            namespace=self._args.team.namespace,
+            labels=self._labels,
+            annotations=annotations,
         )
 
     def _volume(self) -> storage.ModelVolume:
@@ -220,7 +223,8 @@ class Model(pulumi.ComponentResource):
     def _expose(self) -> core.Service:
         return core.Service(
             self._name,
-            metadata=self._metadata(),
+            # The pods behind it are waited for already, in the Deployment.
+            metadata=self._metadata({"pulumi.com/skipAwait": "true"}),
             spec=core.ServiceSpecArgs(
                 type="ClusterIP",
                 selector=naming.selector("model", self._name),
@@ -235,7 +239,7 @@ class Model(pulumi.ComponentResource):
             self._name,
             api_version=routes.API_VERSION,
             kind="HTTPRoute",
-            metadata=self._metadata(),
+            metadata=self._metadata({"pulumi.com/waitFor": routes.ACCEPTED}),
             spec=routes.http_route(self._args.platform.gateway, path, service=self._name, port=80),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[service]),
         )

@@ -1,10 +1,12 @@
 """How requests reach a model: one path prefix behind the shared gateway."""
 
-from typing import Any
+from typing import Any, Final
 
 from infra.contract import GatewayReference
 
-API_VERSION = "gateway.networking.k8s.io/v1"
+API_VERSION: Final = "gateway.networking.k8s.io/v1"
+# What `pulumi.com/waitFor` waits for: the gateway takes the route.
+ACCEPTED: Final = 'jsonpath={.status.parents[0].conditions[?(@.type=="Accepted")].status}=True'
 
 
 def prefix(team: str, model: str) -> str:
