@@ -106,9 +106,10 @@ class Stack:
         )
 
     def planned(self) -> dict[str, str]:
-        """Return what a preview would do: operation by logical name."""
+        """Return what a preview would change: operation by logical name."""
         steps = json.loads(self.pulumi("preview", "--json"))["steps"]
-        return {step["urn"].rpartition("::")[2]: step["op"] for step in steps}
+        changes = {step["urn"].rpartition("::")[2]: step["op"] for step in steps}
+        return {name: operation for name, operation in changes.items() if operation != "same"}
 
     def planned_outputs(self) -> dict[str, str]:
         """Return the stack outputs that a preview shows."""

@@ -36,7 +36,7 @@ class ImageResource:
         """See `Resource.diff`; all changes are made in place, so that what refers to it stays."""
         updates = changed(state, inputs, "recipe", "ref", "store")
         if not updates and not (state.get(PRESENT) and self._has(inputs)):
-            call.tell(f"{inputs['ref']} is gone from the node: it is brought again")
+            call.tell(f"{inputs['ref']} is gone from the node: `up` brings it again")
             return Difference(updates=(PRESENT,), drifted=frozenset([PRESENT]))
         return Difference(updates=updates)
 

@@ -55,7 +55,7 @@ class LocalClusterResource:
             inputs.refuse("", str(error))
             return Checked(news, tuple(inputs.failures))
         spec = _spec(checked, owner)
-        if existing is None or existing.ports != spec.ports or not _runs(name):
+        if existing is None or not _is_as_asked(existing, spec):
             for problem in local_cluster.preflight(spec):
                 inputs.refuse("", problem)
         return Checked(checked, tuple(inputs.failures))
@@ -67,7 +67,7 @@ class LocalClusterResource:
         name = str(state["name"])
         existing = local_cluster.read(name)
         if existing is None or existing.identity != state.get(IDENTITY):
-            call.tell(f"the cluster {name} is gone from this machine: it is made anew")
+            call.tell(f"the cluster {name} is gone from this machine: `up` makes it anew")
             replaces = (*replaces, IDENTITY)
             return Difference(updates, replaces, delete_first=True)
         # The new cluster may want the name, the ports and the memory of the old one.
@@ -77,7 +77,7 @@ class LocalClusterResource:
             return Difference(updates, replaces, delete_first)
         if not replaces:
             why = f" ({'; '.join(status.reasons)})" if status.reasons else ""
-            call.tell(f"the cluster {name} is {status.state}{why}: it is started again")
+            call.tell(f"the cluster {name} is {status.state}{why}: `up` starts it")
         return Difference((*updates, RUNNING), replaces, delete_first, frozenset([RUNNING]))
 
     def plan(self, state: Properties, inputs: Properties) -> Properties:
@@ -207,6 +207,11 @@ def _outputs(inputs: Properties, cluster: ClusterState, *, running: bool) -> dic
         KUBECONFIG: Secret(cluster.kubeconfig),
         RUNNING: running,
     }
+
+
+def _is_as_asked(existing: ClusterState, spec: ClusterSpec) -> bool:
+    """Tell whether nothing has to be made or started, so that the machine need not be checked."""
+    return existing.owner == spec.owner and existing.ports == spec.ports and _runs(spec.name)
 
 
 def _runs(name: str) -> bool:

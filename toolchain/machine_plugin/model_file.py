@@ -60,7 +60,7 @@ class ModelFileResource:
         elif moved:
             return Difference(updates=moved, replaces=replaces)
         if not replaces and not (state.get(PRESENT) and _file(state).is_file()):
-            call.tell(f"{state['source']} is gone from the node: it is brought again")
+            call.tell(f"{state['source']} is gone from the node: `up` brings it again")
             return Difference(updates=(PRESENT,), drifted=frozenset([PRESENT]))
         return Difference(replaces=replaces)
 
