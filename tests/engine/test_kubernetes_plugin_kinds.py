@@ -103,3 +103,29 @@ def test_the_default_namespace_is_the_providers(
     workspace.up()
     assert cluster.get("v1", "ConfigMap", "map", namespace) is not None
     assert workspace.resource("map")["id"] == f"{namespace}/map"
+
+
+def test_manifests_of_the_older_components_are_decoded(
+    workspace: Workspace, cluster: Cluster, namespace: str
+) -> None:
+    manifest = (
+        "{apiVersion: v1, kind: List, items: ["
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: one}, data: {a: b}}]}"
+    )
+    workspace.program(
+        "from pulumi_kubernetes.yaml import ConfigGroup\n"
+        f"ConfigGroup('group', yaml=['{manifest}'], opts=opts)",
+        f"{{'namespace': '{namespace}'}}",
+    )
+    workspace.up()
+    assert cluster.get("v1", "ConfigMap", "one", namespace) is not None
+    assert workspace.plan() == {}
+
+
+def test_a_list_and_a_release_are_refused_with_the_way_out(
+    workspace: Workspace, namespace: str
+) -> None:
+    workspace.program("k8s.helm.v3.Release('shop', chart='shop', opts=opts)")
+    assert "use a helm.sh/v4 Chart" in workspace.preview(expect=1).text
+    workspace.program("k8s.core.v1.ConfigMapList('maps', items=[], opts=opts)")
+    assert "declare its items as resources of their own" in workspace.preview(expect=1).text

@@ -65,6 +65,9 @@ class Workspace:
         )
         script.chmod(0o755)
         (self.folder / "state").mkdir()
+        # The engine keeps an encrypted trace of every run in this folder, at several times the
+        # price of the run itself; where it cannot, it does without.
+        (self.folder / "home" / "logs").touch()
         (self.folder / "Pulumi.yaml").write_text(
             "name: trial\n"
             "runtime: python\n"

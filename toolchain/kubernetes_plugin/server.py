@@ -29,6 +29,7 @@ from toolchain.kubernetes_plugin import (
     comparing,
     components,
     config,
+    invokes,
     reading,
     session,
     writing,
@@ -161,6 +162,16 @@ class Servicer(ProviderServicer):
         """Make a component and its children."""
         components.complete(request.inputs)
         return await super().Construct(request, context)
+
+    @_reporting
+    async def Invoke(self, request: Any, context: Any) -> proto.InvokeResponse:  # noqa: N802
+        """Call a function."""
+        arguments = from_struct(request.args)
+        result = await self._run(invokes.invoke, self.configured, request.tok, arguments)
+        response = proto.InvokeResponse()
+        # `return` is no name in Python.
+        getattr(response, "return").CopyFrom(to_struct(result))
+        return response
 
     @_reporting
     async def CheckConfig(self, request: Any, context: Any) -> proto.CheckResponse:  # noqa: N802
