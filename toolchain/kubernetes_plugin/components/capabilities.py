@@ -50,8 +50,7 @@ def _served(discovery: Discovery, api_version: str) -> Iterator[str]:
         # An aggregated API whose server is away is listed, but cannot be asked for its kinds.
         return
     for resource in answer.get("resources") or []:
-        if "/" not in resource["name"]:
-            yield f"{api_version}/{resource['kind']}"
+        yield f"{api_version}/{resource['kind']}"
 
 
 def _texts(value: Any) -> list[str]:

@@ -1,7 +1,6 @@
 import asyncio
 from typing import Any
 
-import pulumi
 import pytest
 
 from toolchain.kubernetes_plugin.components.children import (
