@@ -4,6 +4,7 @@ from toolchain.kubernetes_plugin.readiness.fields import (
     Document,
     condition,
     holds,
+    is_observed,
     pluck,
     text,
 )
@@ -61,3 +62,26 @@ def custom_resource_definition(obj: Document, related: Related) -> Verdict:
     if holds(obj, "Established"):
         return Ready("The kind is established")
     return Pending("Waiting for the kind to be established")
+
+
+def any_kind(obj: Document, related: Related) -> Verdict:
+    """Judge a kind of which nothing is known by the conventions that most controllers keep.
+
+    Ready unless the controller has yet to see the object, says that it still works on it, or says
+    that it is not ready (`kstatus`, the conventions of `sigs.k8s.io/cli-utils`).
+    """
+    del related
+    if pluck(obj, "status", "observedGeneration") is not None and not is_observed(obj):
+        return Pending("Waiting for the controller to see the change")
+    if holds(obj, "Stalled"):
+        return Failed(f"The controller is stalled: {_said(obj, 'Stalled')}")
+    if holds(obj, "Reconciling"):
+        return Pending(f"Waiting for the controller: {_said(obj, 'Reconciling')}")
+    if condition(obj, "Ready") is not None and not holds(obj, "Ready"):
+        return Pending(f"Waiting for the object to be ready: {_said(obj, 'Ready')}")
+    return Ready()
+
+
+def _said(obj: Document, kind: str) -> str:
+    entry = condition(obj, kind)
+    return text(entry, "message") or text(entry, "reason")

@@ -1,8 +1,10 @@
 """Which status function judges which kind, and how long it is given.
 
-A kind that is not in the table is ready as soon as the API server stored it.
+A kind that is not in the table is ready as soon as the API server stored it, unless the environment
+variable `PULUMI_K8S_AWAIT_ALL` asks to judge it by the conventions that most controllers keep.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +18,8 @@ Companion = Literal["endpoint_slices", "services", "storage_class"]
 
 SKIP_AWAIT = "pulumi.com/skipAwait"
 TIMEOUT_SECONDS = "pulumi.com/timeoutSeconds"
+AWAIT_ALL = "PULUMI_K8S_AWAIT_ALL"
+"""Environment variable of the official plug-in: `true` judges kinds of which nothing is known."""
 
 _DEFAULT_TIMEOUT = 600.0
 
@@ -93,7 +97,10 @@ def rule_for(obj: Document, inputs: Document) -> Rule | None:
     stated = annotation(obj, criteria.WAIT_FOR) or annotation(inputs, criteria.WAIT_FOR)
     if stated:
         return Rule(criteria.judge_all(criteria.parse(stated)))
-    return RULES.get((group(obj), text(obj, "kind")))
+    rule = RULES.get((group(obj), text(obj, "kind")))
+    if rule is None and os.environ.get(AWAIT_ALL) == "true":
+        return Rule(core.any_kind)
+    return rule
 
 
 def rule_for_read(obj: Document, inputs: Document) -> Rule | None:
