@@ -31,8 +31,18 @@ _CONNECTIONS: Final = 64
 """Connections kept open; the engine runs about this many operations at once on a big machine."""
 
 _CONNECT_TIMEOUT_SECONDS: Final = 10.0
+_PROBE_TIMEOUT_SECONDS: Final = 5.0
+"""For the first request: a cluster that is stopped must not hold up a preview."""
+
 _READ_TIMEOUT_SECONDS: Final = 60.0
 """The API server itself gives up on a request after 60 s (`--request-timeout`)."""
+
+# A server that is busy says so (429, 503) before it does anything, and when to come again. But a
+# request whose answer was lost may have been carried out: only a read can be sent again.
+_WRITE_RETRIES: Final = urllib3.Retry(
+    total=6, connect=2, read=0, redirect=0, other=0, allowed_methods=None, backoff_factor=0.1
+)
+_READ_RETRIES: Final = _WRITE_RETRIES.new(read=2)
 
 _USER_AGENT: Final = "slipway-kubernetes-plugin"
 _GONE: Final = 410
@@ -68,7 +78,9 @@ class Cluster:
 
     def version(self) -> str:
         """Return the server's version (`v1.37.2`); the first thing to ask of a cluster."""
-        return str(self._get_json("/version").get("gitVersion", ""))
+        timeout = urllib3.Timeout(_PROBE_TIMEOUT_SECONDS)
+        response = self._open("GET", "/version", timeout=timeout, retries=False)
+        return str(self._decoded(response).get("gitVersion", ""))
 
     def get(
         self, api_version: str, kind: str, name: str, namespace: str | None = None
@@ -116,7 +128,10 @@ class Cluster:
             ("timeoutSeconds", str(remaining)),
         ]
         path = self._path(api_version, kind, namespace)
-        response = self._open("GET", path, query, read_timeout=remaining + _CONNECT_TIMEOUT_SECONDS)
+        timeout = urllib3.Timeout(
+            connect=_CONNECT_TIMEOUT_SECONDS, read=remaining + _CONNECT_TIMEOUT_SECONDS
+        )
+        response = self._open("GET", path, query, timeout=timeout)
         try:
             for line in _lines(response):
                 event = json.loads(line)
@@ -216,11 +231,15 @@ class Cluster:
     def _request(
         self, method: str, path: str, query: Query = (), body: Any = None, media_type: str = ""
     ) -> Object:
-        response = self._open(method, path, query, body, media_type)
+        return self._decoded(self._open(method, path, query, body, media_type))
+
+    def _decoded(self, response: urllib3.HTTPResponse) -> Object:
         try:
             return cast(Object, json.loads(response.data))
         except ValueError as error:
             raise UnreachableError(self._unreachable("its answer is not JSON")) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise UnreachableError(self._unreachable(error)) from error
 
     def _open(
         self,
@@ -229,7 +248,8 @@ class Cluster:
         query: Query = (),
         body: Any = None,
         media_type: str = "",
-        read_timeout: float | None = None,
+        timeout: urllib3.Timeout | None = None,
+        retries: urllib3.Retry | Literal[False] | None = None,
     ) -> urllib3.HTTPResponse:
         """Send a request and return the answer, whose body is not read yet.
 
@@ -242,7 +262,9 @@ class Cluster:
         if media_type:
             headers["Content-Type"] = media_type
         parameters = list(query)
-        timeouts = (_CONNECT_TIMEOUT_SECONDS, read_timeout or self._read_timeout)
+        usual = urllib3.Timeout(connect=_CONNECT_TIMEOUT_SECONDS, read=self._read_timeout)
+        if retries is None:
+            retries = _READ_RETRIES if method == "GET" else _WRITE_RETRIES
         try:
             self._client.update_params_for_auth(
                 headers, parameters, ["BearerToken"], path, method, None
@@ -256,7 +278,8 @@ class Cluster:
                 url,
                 body=encoded,
                 headers=headers,
-                timeout=urllib3.Timeout(connect=timeouts[0], read=timeouts[1]),
+                timeout=timeout or usual,
+                retries=retries,
                 preload_content=False,
             )
             if 200 <= response.status <= 299:
