@@ -98,6 +98,15 @@ def test_the_plug_in_ends_with_an_engine_that_is_killed(stack: Stack, things: Pa
     wait_until(lambda: not runs(plugin), "the end of the plug-in")
 
 
+def test_a_refresh_forgets_what_is_gone_from_the_machine(stack: Stack, things: Path) -> None:
+    stack.up()
+    (things / "made").unlink()
+
+    stack.pulumi("refresh", "--skip-preview", "--yes")
+
+    assert "thing" not in stack.resources()
+
+
 def test_an_output_that_the_plug_in_calls_secret_is_in_no_file_and_on_no_screen(
     stack: Stack,
 ) -> None:
