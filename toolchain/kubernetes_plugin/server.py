@@ -164,6 +164,14 @@ class Servicer(ProviderServicer):
         return await super().Construct(request, context)
 
     @_reporting
+    async def GetSchema(self, request: Any, context: Any) -> NoReturn:  # noqa: N802
+        """Say that there is no schema; the engine asks for one to generate code."""
+        raise OperationError(
+            "the stand-in kubernetes plug-in has no schema to generate code from: "
+            "add --generate-code=false to `pulumi import`"
+        )
+
+    @_reporting
     async def Invoke(self, request: Any, context: Any) -> proto.InvokeResponse:  # noqa: N802
         """Call a function."""
         arguments = from_struct(request.args)
