@@ -26,6 +26,42 @@ def saved(tmp_path: Path, estimator: Any) -> Model:
     return models.load(tmp_path / "model.joblib", "sklearn")
 
 
+@pytest.mark.parametrize(
+    ("model_format", "content", "words"),
+    [
+        ("onnx", None, "no such model file"),
+        ("sklearn", None, "no such model file"),
+        ("onnx", b"not a model", "not an ONNX model, or damaged: "),
+        ("onnx", b"", "not an ONNX model, or damaged: "),
+        ("onnx", "digits.joblib", "not an ONNX model, or damaged: "),
+        ("sklearn", b"not a model", "not a scikit-learn model saved by joblib, or damaged"),
+        ("sklearn", b"", "not a scikit-learn model saved by joblib, or damaged"),
+        ("sklearn", "digits.onnx", "not a scikit-learn model saved by joblib, or damaged"),
+        ("sklearn", b"\x80\x04cnowhere\nThing\n.", "needs code that this server does not have"),
+        ("sklearn", b"\x80\x04K\x07.", "holds a int, not a model with predict()"),
+    ],
+)
+def test_a_file_that_is_not_of_its_format_is_refused_in_one_line(
+    tmp_path: Path, digits: Path, model_format: str, content: bytes | str | None, words: str
+) -> None:
+    path = tmp_path / "model"
+    if content is not None:
+        path.write_bytes((digits / content).read_bytes() if isinstance(content, str) else content)
+    with pytest.raises(ModelError) as caught:
+        models.load(path, model_format)
+    assert str(caught.value).startswith(f"{path}: {words}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_truncated_model_is_refused(tmp_path: Path, digits: Path) -> None:
+    for file, model_format in (("digits.onnx", "onnx"), ("digits.joblib", "sklearn")):
+        path = tmp_path / file
+        whole = (digits / file).read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(ModelError, match="or damaged"):
+            models.load(path, model_format)
+
+
 def test_a_classifier_has_labels_and_probabilities(tmp_path: Path) -> None:
     x, y = load_iris(return_X_y=True)
     names = np.array(["setosa", "versicolor", "virginica"])[y]

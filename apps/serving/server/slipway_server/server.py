@@ -71,7 +71,7 @@ def run(options: Options, load: Callable[[], Model]) -> int:
     pool = InferencePool(options.threads, options.queue)
     service = Service(options.name, options.version, pool, options.max_body)
     try:
-        listener = _listen(options.host, options.port)
+        listener = listen(options.host, options.port)
     except OSError as error:
         _log.error("cannot listen on %s:%d: %s", options.host, options.port, error.strerror)
         return 1
@@ -121,7 +121,8 @@ async def _load(service: Service, load: Callable[[], Model]) -> None:
     _log.info("model %s version %s ready in %.2f s", service.name, service.version, seconds)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that takes connections, which wait until the server is up."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns Nagle's algorithm off only where the protocol is named: without it, and without
     # uvloop, every answer waits 40 ms for the client's delayed acknowledgement.
