@@ -6,8 +6,7 @@ from apps.serving.model import Model, ModelArgs, ServerImages
 from infra import clusters, settings
 from infra.platform import Platform, PlatformArgs
 
-config = settings.load()
-files = settings.read_artifacts(config)
+config, files = settings.load()
 cluster = clusters.build(config.cluster)
 platform = Platform(
     "platform", PlatformArgs(cluster, config.platform, config.teams), cluster.options

@@ -36,7 +36,6 @@ __all__ = [
     "TeamSettings",
     "load",
     "parse",
-    "read_artifacts",
     "read_stack_file",
 ]
 
@@ -81,19 +80,6 @@ def parse(raw: Mapping[str, Any]) -> Settings:
     return settings
 
 
-def read_artifacts(settings: Settings, root: Path | None = None) -> dict[str, Artifact]:
-    """Return the file of each model by the model's name.
-
-    Args:
-        settings: The settings that name the files.
-        root: The project's folder; the working directory by default, as Pulumi runs programs.
-
-    Raises:
-        SettingsError: Names every file that is missing or does not match its format.
-    """
-    return artifacts.read(settings.models, root or Path.cwd())
-
-
 def read_stack_file(path: Path, *, check_files: bool = True) -> Settings:
     """Return the settings of a stack file, without Pulumi.
 
@@ -107,12 +93,14 @@ def read_stack_file(path: Path, *, check_files: bool = True) -> Settings:
     """
     settings = parse(stack_file.read(path))
     if check_files:
-        read_artifacts(settings, path.resolve().parent)
+        artifacts.check(settings.models, path.resolve().parent)
     return settings
 
 
-def load() -> Settings:
-    """Return the settings of the stack that Pulumi is running, and check the files they name.
+def load() -> tuple[Settings, dict[str, Artifact]]:
+    """Return the settings of the stack that Pulumi is running, and the file of each model.
+
+    Paths are relative to the working directory, where Pulumi runs the program: the project's folder.
 
     Raises:
         pulumi.RunError: Names every error; Pulumi prints it without a traceback.
@@ -134,10 +122,9 @@ def load() -> Settings:
         if errors:
             raise SettingsError(errors)
         settings = parse(raw)
-        read_artifacts(settings)
+        return settings, artifacts.read(settings.models, Path.cwd())
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from error
-    return settings
 
 
 def _value(text: str) -> Any:

@@ -32,8 +32,8 @@ class Artifact:
         return Path(self.source).name
 
 
-def read(models: Mapping[str, ModelSettings], root: Path) -> dict[str, Artifact]:
-    """Return the artifact of each model.
+def check(models: Mapping[str, ModelSettings], root: Path) -> None:
+    """Look at the beginning of every model's file.
 
     Args:
         models: The models by name.
@@ -45,6 +45,19 @@ def read(models: Mapping[str, ModelSettings], root: Path) -> dict[str, Artifact]
     errors = [error for name, model in models.items() for error in _errors(name, model, root)]
     if errors:
         raise SettingsError(errors)
+
+
+def read(models: Mapping[str, ModelSettings], root: Path) -> dict[str, Artifact]:
+    """Return the artifact of each model, whose file is read as a whole.
+
+    Args:
+        models: The models by name.
+        root: The project's folder.
+
+    Raises:
+        SettingsError: See `check`.
+    """
+    check(models, root)
     return {name: _artifact(model.path, root) for name, model in models.items()}
 
 

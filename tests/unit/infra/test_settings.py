@@ -20,10 +20,10 @@ DIGITS = {"team": "vision", "format": "onnx", "uri": "file:digits.onnx"}
 ONNX = b"\x08\x0a\x12\x08skl2onnx"
 
 
-def _load(values: dict[str, Any]) -> settings.Settings:
+def _load(values: dict[str, Any]) -> tuple[settings.Settings, dict[str, settings.Artifact]]:
     """Load settings as Pulumi hands them out, in a context of their own."""
 
-    def load() -> settings.Settings:
+    def load() -> tuple[settings.Settings, dict[str, settings.Artifact]]:
         pulumi_config.set_all_config(
             {name: json.dumps(value) if value else "" for name, value in values.items()}
         )
@@ -57,15 +57,6 @@ def test_a_quantity_is_compared_by_its_value() -> None:
     assert parse_quantity("1G") < parse_quantity("1Gi")
 
 
-def test_an_artifact_is_the_file_with_its_digest_and_size(tmp_path: Path) -> None:
-    (tmp_path / "digits.onnx").write_bytes(ONNX)
-    parsed = settings.parse({**CLUSTER, "teams": {"vision": {}}, "models": {"digits": DIGITS}})
-    artifact = settings.read_artifacts(parsed, tmp_path)["digits"]
-    assert artifact.digest == hashlib.sha256(ONNX).hexdigest()
-    assert (artifact.source, artifact.filename) == ("digits.onnx", "digits.onnx")
-    assert artifact.size == len(ONNX)
-
-
 def test_a_stack_file_can_be_checked_before_its_models_are_built(tmp_path: Path) -> None:
     path = tmp_path / "Pulumi.new.yaml"
     config = {"slipway:teams": {"vision": {}}, "slipway:models": {"digits": DIGITS}}
@@ -82,18 +73,22 @@ def test_a_missing_stack_file_is_told_with_the_stacks_that_are_there(tmp_path: P
     assert caught.value.errors == ("Pulumi.prod.yaml: no such stack file; stacks here: local",)
 
 
-def test_the_program_reads_what_the_stack_file_says(
+def test_the_program_reads_what_the_stack_file_says_and_the_files_it_names(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "digits.onnx").write_bytes(ONNX)
     monkeypatch.chdir(tmp_path)
     raw = {**CLUSTER, "teams": {"vision": {}}, "models": {"digits": DIGITS}}
-    assert _load({f"slipway:{name}": raw[name] for name in raw}) == settings.parse(raw)
+    loaded, files = _load({f"slipway:{name}": raw[name] for name in raw})
+    assert loaded == settings.parse(raw)
+    digest = hashlib.sha256(ONNX).hexdigest()
+    assert files == {"digits": settings.Artifact("digits.onnx", digest, len(ONNX))}
+    assert files["digits"].filename == "digits.onnx"
 
 
 def test_pulumi_writes_an_empty_mapping_as_empty_text() -> None:
-    loaded = _load({"slipway:cluster": {"kind": "local"}, "slipway:models": {}})
-    assert loaded.models == {}
+    loaded, files = _load({"slipway:cluster": {"kind": "local"}, "slipway:models": {}})
+    assert (loaded.models, files) == ({}, {})
 
 
 def test_the_program_prints_errors_without_a_traceback() -> None:
