@@ -100,7 +100,7 @@ def read_stack_file(path: Path, *, check_files: bool = True) -> Settings:
 def load() -> tuple[Settings, dict[str, Artifact]]:
     """Return the settings of the stack that Pulumi is running, and the file of each model.
 
-    Paths are relative to the working directory, where Pulumi runs the program: the project's folder.
+    Paths are relative to the working directory, which is the project's folder under Pulumi.
 
     Raises:
         pulumi.RunError: Names every error; Pulumi prints it without a traceback.
