@@ -23,6 +23,10 @@ GRACE_SECONDS = 20
 """Longest wait for requests in flight once the port is closed; with the default drain it stays
 under the 30 s that Kubernetes leaves between SIGTERM and SIGKILL."""
 
+KEEP_ALIVE_SECONDS = 120
+"""How long an idle connection stays open: longer than gateways keep theirs (Traefik: 90 s), or one
+would now and then send a request into a connection that is just being closed."""
+
 BACKLOG = 2048
 """Connections the kernel holds for the server until it accepts them; uvicorn's own default."""
 
@@ -83,6 +87,7 @@ def run(options: Options, load: Callable[[], Model]) -> int:
         log_config=None,
         access_log=options.access_log,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = _DrainingServer(config, service, options.drain_seconds)
