@@ -114,9 +114,11 @@ class Image(pulumi.CustomResource):
 
     Attributes:
         ref: Reference to use in a pod.
+        present: Whether the node has it; the next `up` brings one that its kubelet removed.
     """
 
     ref: pulumi.Output[str]
+    present: pulumi.Output[bool]
 
     def __init__(
         self,
@@ -129,7 +131,7 @@ class Image(pulumi.CustomResource):
         super().__init__(
             "slipway:machine:Image",
             resource_name,
-            {"recipe": recipe, "store": store, "ref": None},
+            {"recipe": recipe, "store": store, "ref": None, "present": None},
             opts,
         )
 
@@ -147,9 +149,11 @@ class ModelFile(pulumi.CustomResource):
 
     Attributes:
         node_path: Folder on the node that holds the file under its own name.
+        present: Whether the node has it; the next `up` brings one that is lost.
     """
 
     node_path: pulumi.Output[str]
+    present: pulumi.Output[bool]
 
     def __init__(
         self,
@@ -163,6 +167,12 @@ class ModelFile(pulumi.CustomResource):
         super().__init__(
             "slipway:machine:ModelFile",
             resource_name,
-            {"source": source, "digest": digest, "store": store, "node_path": None},
+            {
+                "source": source,
+                "digest": digest,
+                "store": store,
+                "node_path": None,
+                "present": None,
+            },
             opts,
         )
