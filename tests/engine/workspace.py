@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from infra import versions
 from toolchain import programs
 
 ROOT = Path(__file__).resolve().parents[2]
-_PLUGIN_VERSION = "4.34.2"
+_PLUGIN_VERSION = versions.PULUMI_KUBERNETES
 _STACK = "tests"
 _LIMIT_SECONDS = 300
 

@@ -1,7 +1,5 @@
 """Check: inputs of a program become inputs of an object."""
 
-import copy
-
 from toolchain.kubernetes_plugin import naming, state
 from toolchain.kubernetes_plugin.client import Object
 from toolchain.kubernetes_plugin.context import ProviderContext
@@ -38,7 +36,7 @@ def check(
         text = "cluster is unreachable and skipUpdateUnreachable is set: skipped"
         context.say("warning", text, urn)
         return olds
-    inputs = copy.deepcopy(state.to_kubernetes(news))
+    inputs = state.to_kubernetes(news)
     kind = context.resource_type(urn, inputs)
     inputs.setdefault("apiVersion", kind.api_version)
     inputs.setdefault("kind", kind.kind)

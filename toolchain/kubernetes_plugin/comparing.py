@@ -1,6 +1,5 @@
 """Diff: what an update would change, and whether it replaces the object."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -46,7 +45,7 @@ def compare(
         ignored: Property paths whose changes the program ignores.
     """
     stored = state.parse(olds)
-    old = state.normalized(copy.deepcopy(stored.inputs))
+    old = state.normalized(stored.inputs)
     new = state.normalized(state.to_kubernetes(news))
     _align_identity(context, old, new, stored.live)
     changes = difference(

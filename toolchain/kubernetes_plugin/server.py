@@ -24,6 +24,7 @@ from pulumi.runtime import proto
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 
+from infra import versions
 from toolchain.kubernetes_plugin import (
     checking,
     comparing,
@@ -43,7 +44,7 @@ from toolchain.kubernetes_plugin.naming import Autonaming
 from toolchain.kubernetes_plugin.outcome import InitializationError, OperationError
 from toolchain.kubernetes_plugin.properties import from_struct, to_struct
 
-VERSION: Final = "4.34.2"
+VERSION: Final = versions.PULUMI_KUBERNETES
 """Version of the official plug-in that this one stands in for."""
 
 NOTICE: Final = (
