@@ -19,7 +19,7 @@ def by_program(folder: Path) -> list[dict[str, Any]]:
         (each page counts once in all), the largest first.
     """
     sums: dict[str, list[float]] = defaultdict(lambda: [0, 0.0, 0.0])
-    for pid in _descendants(_first_process(folder)):
+    for pid in descendants(_first_process(folder)):
         fields = _fields(_PROC / str(pid) / "smaps_rollup")
         if "Rss" not in fields:
             continue
@@ -49,7 +49,8 @@ def _first_process(folder: Path) -> int:
     raise RuntimeError(f"no process of a node in {folder} is running")
 
 
-def _descendants(first: int) -> list[int]:
+def descendants(first: int) -> list[int]:
+    """Return a process and all that it started, directly or not."""
     children: dict[int, list[int]] = defaultdict(list)
     for pid, parent in _parents().items():
         children[parent].append(pid)

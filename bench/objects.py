@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-_SECRET_MARK = "4dabf18193072939515e22adb298388d"
+SECRET_MARK = "4dabf18193072939515e22adb298388d"
+"""Key by which Pulumi marks a secret value in a state (`resource.SigKey` of its SDK)."""
 _WAIT_FOR = "pulumi.com/waitFor"
 
 # Only what exists before these makes sense of what comes after them.
@@ -59,6 +60,6 @@ def _plain(value: Any) -> Any:
         return [_plain(one) for one in value]
     if not isinstance(value, dict):
         return value
-    if _SECRET_MARK in value:
+    if SECRET_MARK in value:
         return _plain(json.loads(value["plaintext"]))
     return {key: _plain(one) for key, one in value.items() if not key.startswith("__")}

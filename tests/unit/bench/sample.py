@@ -1,0 +1,40 @@
+"""Results of a benchmark, made up."""
+
+_LOAD = {"clients": 8, "requests_per_second": 5868.4, "p50_ms": 1.28, "p99_ms": 2.73}
+
+RESULTS = {
+    "machine": {
+        "date": "2026-01-02 03:04 UTC",
+        "processor": "A processor",
+        "cores": 2,
+        "memory_gib": 23.5,
+        "system": "Debian GNU/Linux 12 (bookworm)",
+        "kernel": "6.18",
+        "python": "3.11.2",
+        "load_before": 0.1,
+    },
+    "stack": {
+        "up": {
+            "total_s": 41.0,
+            "first_prediction_s": 38.0,
+            "phases": {"checks": 10.0, "pulumi": 30.0},
+            "check": "model digits: 450 of 450 predictions equal those made offline",
+        },
+        "memory": [
+            {"program": "etcd", "processes": 1, "rss_mib": 250.0, "pss_mib": 220.0},
+            {"program": "pause", "processes": 2, "rss_mib": 100.0, "pss_mib": 80.0},
+        ],
+        "gateway": [_LOAD],
+        "no_op": {"preview_s": 2.0, "up_s": 2.5},
+        "apply": {"objects": 40, "pulumi_s": [11.0], "kubectl_s": [10.0], "ratio": 1.1},
+        "down_s": 5.0,
+    },
+    "server": [
+        {
+            "format": "onnx",
+            "first_prediction_s": 0.5,
+            "rss_mib": 93.0,
+            "loads": [{**_LOAD, "cpu_ms": 0.173}],
+        }
+    ],
+}
