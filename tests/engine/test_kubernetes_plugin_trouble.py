@@ -103,6 +103,18 @@ k8s.core.v1.Service("bad", metadata={{"name": "bad", "namespace": "{namespace}"}
     assert "Traceback" not in text
 
 
+def test_a_refusal_does_not_repeat_a_secret(workspace: Workspace, namespace: str) -> None:
+    workspace.program(
+        f"""
+k8s.core.v1.Service("bad", metadata={{"name": "bad", "namespace": "{namespace}"}},
+    spec={{"type": pulumi.Output.secret("hunter2-type"), "ports": [{{"port": 80}}]}}, opts=opts)
+"""
+    )
+    for text in (workspace.preview(expect=1).text, workspace.up(expect=1).text):
+        assert 'Unsupported value: "[secret]"' in text
+        assert "hunter2" not in text
+
+
 def test_a_preview_without_a_cluster_is_a_plain_diff_and_an_up_says_why_it_fails(
     workspace: Workspace, namespace: str
 ) -> None:

@@ -11,25 +11,21 @@ from typing import Any, Final, Literal, cast
 from urllib.parse import quote, urlencode
 
 import urllib3
-from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
-from kubernetes.config.kube_config import new_client_from_config_dict
 
 from toolchain.kubernetes_plugin import naming
 from toolchain.kubernetes_plugin.client import EventType, Object
+from toolchain.kubernetes_plugin.connection import client_of
 from toolchain.kubernetes_plugin.discovery import Discovery, group_version_path
 from toolchain.kubernetes_plugin.errors import ApiError, KindNotServedError, UnreachableError
-from toolchain.kubernetes_plugin.kubeconfig import Kubeconfig, KubeconfigError
+from toolchain.kubernetes_plugin.kubeconfig import Kubeconfig
 
 APPLY_PATCH: Final = "application/apply-patch+yaml"
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 
 _JSON: Final = "application/json"
-_CONNECTIONS: Final = 64
-"""Connections kept open; the engine runs about this many operations at once on a big machine."""
-
 _CONNECT_TIMEOUT_SECONDS: Final = 10.0
 _PROBE_TIMEOUT_SECONDS: Final = 5.0
 """For the first request: a cluster that is stopped must not hold up a preview."""
@@ -44,7 +40,6 @@ _WRITE_RETRIES: Final = urllib3.Retry(
 )
 _READ_RETRIES: Final = _WRITE_RETRIES.new(read=2)
 
-_USER_AGENT: Final = "slipway-kubernetes-plugin"
 _GONE: Final = 410
 
 Query = Sequence[tuple[str, str]]
@@ -63,16 +58,7 @@ class Cluster:
         Raises:
             KubeconfigError: The kubeconfig cannot be used.
         """
-        settings = type.__call__(Configuration)
-        settings.connection_pool_maxsize = _CONNECTIONS
-        try:
-            client = new_client_from_config_dict(  # type: ignore[no-untyped-call]
-                config, persist_config=False, client_configuration=settings
-            )
-        except ConfigException as error:
-            raise KubeconfigError(str(error)) from error
-        self._client: ApiClient = client
-        self._client.user_agent = _USER_AGENT
+        self._client = client_of(config)
         self._read_timeout = request_timeout or _READ_TIMEOUT_SECONDS
         self.discovery = Discovery(self._get_json)
 

@@ -1,15 +1,21 @@
-"""Which fields of an object the engine keeps encrypted.
+"""Which fields of an object the engine keeps encrypted, and keeping them out of messages.
 
 What a Secret holds is always secret. Elsewhere secretness follows the inputs: a field that was
 secret in the program is secret in what comes back from the cluster.
 """
 
-from collections.abc import Mapping
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from toolchain.kubernetes_plugin.properties import Properties, Secret, contains_secret
+from toolchain.kubernetes_plugin.properties import Properties, Secret, contains_secret, plain
 
 _SECRET_FIELDS: Final = ("data", "stringData")
+_HIDDEN: Final = "[secret]"
+_SHORTEST_HIDDEN: Final = 4
+"""Shorter texts are left in messages: hiding each `1` would hide the message."""
+
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -46,3 +52,34 @@ def _mark_secret_kind(obj: Properties) -> None:
         # `kubectl apply` keeps a copy of everything it sent in this annotation.
         hidden = {key: Secret(v) if key == LAST_APPLIED else v for key, v in annotations.items()}
         obj["metadata"] = {**metadata, "annotations": hidden}
+
+
+def redacted(text: str, inputs: Mapping[str, Any]) -> str:
+    """Return a message of the API server without the secrets of the inputs that it is about.
+
+    The server quotes the values that it refuses.
+    """
+    for secret in sorted(set(_secret_texts(marked(inputs, inputs), False)), key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN)
+    return text
+
+
+def _secret_texts(value: Any, secret: bool) -> Iterator[str]:
+    if isinstance(value, Secret):
+        yield from _secret_texts(plain(value), True)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _secret_texts(item, secret)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _secret_texts(item, secret)
+    elif secret and isinstance(value, str):
+        yield from (known for known in _spellings(value) if len(known) >= _SHORTEST_HIDDEN)
+
+
+def _spellings(value: str) -> Iterator[str]:
+    yield value
+    try:
+        yield base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return

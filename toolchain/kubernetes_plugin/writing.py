@@ -12,6 +12,7 @@ from toolchain.kubernetes_plugin.outcome import InitializationError, OperationEr
 from toolchain.kubernetes_plugin.properties import Properties, contains_unknown
 from toolchain.kubernetes_plugin.readiness import NotReady, wait_until_deleted, wait_until_ready
 from toolchain.kubernetes_plugin.readiness.rules import Operation
+from toolchain.kubernetes_plugin.secret_marks import redacted
 from toolchain.kubernetes_plugin.types import ResourceType
 
 UNREACHABLE_WAY_OUT: Final = (
@@ -56,7 +57,7 @@ def create(
             return "", origin.state(planned, inputs, news)
         live = writer.create(inputs)
     except (WriteError, ClusterError) as error:
-        raise OperationError(str(error)) from error
+        raise OperationError(redacted(str(error), news)) from error
     live = _wait(context, urn, live, inputs, news, origin, timeout, "create")
     return naming.identifier(live), origin.state(live, inputs, news)
 
@@ -114,7 +115,7 @@ def update(
         if before != origin.manager:
             writer.relinquish(live, before)
     except (WriteError, ClusterError) as error:
-        raise OperationError(str(error)) from error
+        raise OperationError(redacted(str(error), news)) from error
     live = _wait(context, urn, live, inputs, news, origin, timeout, "update")
     return origin.state(live, inputs, news)
 
@@ -195,7 +196,9 @@ def delete(
         else:
             _delete(context, urn, resource_id, stored, kind, timeout)
     except NotReady as error:
-        properties = {**olds, **state.to_program(error.live)}
+        manager = context.field_manager(stored.inputs, stored.field_manager)
+        origin = Origin(stored.initial_api_version, manager)
+        properties = origin.state(error.live, stored.inputs, stored.marked_inputs)
         raise InitializationError(str(error), resource_id, properties, error.reasons) from error
     except (WriteError, ClusterError) as error:
         raise OperationError(str(error)) from error

@@ -5,7 +5,7 @@ from typing import Any
 
 from toolchain.kubernetes_plugin import state
 from toolchain.kubernetes_plugin.properties import UNKNOWN, Secret, plain
-from toolchain.kubernetes_plugin.secret_marks import LAST_APPLIED, marked
+from toolchain.kubernetes_plugin.secret_marks import LAST_APPLIED, marked, redacted
 
 MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}}
@@ -115,3 +115,11 @@ def test_secretness_follows_the_inputs_and_covers_a_whole_list() -> None:
         "list": Secret([1, 2]),
         "status": "ok",
     }
+
+
+def test_a_message_about_a_secret_does_not_repeat_it() -> None:
+    inputs = {"spec": {"type": Secret("hunter2-and-more"), "size": Secret("1")}, "open": "yes"}
+    message = 'spec.type: Unsupported value: "hunter2-and-more"; size 1 of yes'
+    assert redacted(message, inputs) == 'spec.type: Unsupported value: "[secret]"; size 1 of yes'
+    secret = {**SECRET, "data": {"password": encoded("correct-horse")}}
+    assert redacted("correct-horse is no good", secret) == "[secret] is no good"
