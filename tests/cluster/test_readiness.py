@@ -281,7 +281,7 @@ def test_a_quota_that_is_used_up_is_named(cluster: Cluster) -> None:
     }
     try:
         assert wait(cluster, quota).failure is None
-        done = wait(cluster, workload("Deployment", "web", name, replicas=2), HOPELESS)
+        done = wait(cluster, workload("Deployment", "web", name, replicas=2), timeout=10)
     finally:
         cluster.delete("v1", "Namespace", name)
     assert done.failure is not None
