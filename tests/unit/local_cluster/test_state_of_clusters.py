@@ -1,5 +1,6 @@
 """Records, locks and model files of clusters."""
 
+import fcntl
 import hashlib
 import json
 import stat
@@ -87,6 +88,25 @@ def test_one_run_at_a_time_works_on_a_cluster(root: Path) -> None:
 def test_locks_of_two_clusters_do_not_meet(root: Path) -> None:
     with state.cluster_lock("one", silent), state.cluster_lock("two", silent):
         pass
+
+
+def test_a_lock_file_that_its_last_holder_removed_meanwhile_is_not_taken_for_the_lock(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = state.LOCKS / "slipway-local.lock"
+    take = fcntl.flock
+    taken: list[int] = []
+
+    def take_late(descriptor: int, operation: int) -> None:
+        take(descriptor, operation)
+        taken.append(descriptor)
+        if len(taken) == 1:
+            path.unlink()
+
+    monkeypatch.setattr(fcntl, "flock", take_late)
+    with state.cluster_lock("local", silent):
+        assert path.exists()
+    assert len(taken) == 2
 
 
 def test_a_lock_that_is_never_given_up_ends_with_one_clear_line(
