@@ -56,7 +56,7 @@ def check(
     if inputs["kind"] == state.CRD_KIND:
         # Resources of the kind come in the same run, before the server knows it.
         context.session.discovery.declare(inputs)
-    return marked(state.to_program(inputs), news)
+    return marked(inputs, news)
 
 
 def _require_name(inputs: Object, kind: ResourceType) -> None:

@@ -48,9 +48,7 @@ def compare(
     old = state.normalized(stored.inputs)
     new = state.normalized(state.to_kubernetes(news))
     _align_identity(context, old, new, stored.live)
-    changes = difference(
-        state.to_program(old), state.to_program(new), _replacing_paths(context, urn, new)
-    ).ignoring(ignored)
+    changes = difference(old, new, _replacing_paths(context, urn, new)).ignoring(ignored)
     replaces = changes.replaces
     if naming.annotated(new, naming.REPLACE_UNREADY) and _is_unready(context, urn, stored.live):
         replaces.append(_REPLACE_UNREADY_PATH)

@@ -62,7 +62,7 @@ def read(
     found = Found(
         resource_id,
         origin.state(live, live_inputs, inputs),
-        marked(state.to_program(live_inputs), inputs),
+        marked(live_inputs, inputs),
     )
     if not imported:
         _check_ready(context, live, last_inputs, found)

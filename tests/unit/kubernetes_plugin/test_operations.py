@@ -167,3 +167,14 @@ def test_a_patch_is_replaced_only_with_its_identity() -> None:
     assert comparing.compare(unreachable(), urn, stored(old), new).replaces == []
     moved = {**new, "metadata": {"name": "b", "namespace": "team"}}
     assert comparing.compare(unreachable(), urn, stored(old), moved).replaces == ["metadata.name"]
+
+
+def test_a_schema_may_be_written_either_way() -> None:
+    urn = URN.format("apiextensions.k8s.io/v1:CustomResourceDefinition")
+    name = {"metadata": {"name": "a"}}
+    python = {**name, "spec": {"x_kubernetes_list_type": "map"}}
+    manifest = {**name, "spec": {"x-kubernetes-list-type": "map"}}
+    checked = checking.check(unreachable(), urn, {}, python)
+    assert checked == checking.check(unreachable(), urn, {}, manifest)
+    assert comparing.compare(unreachable(), urn, stored(checked), checked).difference.fields == {}
+    assert "x_kubernetes_list_type" in stored(checked)["spec"]
