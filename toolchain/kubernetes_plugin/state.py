@@ -20,7 +20,7 @@ FIELD_MANAGER: Final = "__fieldManager"
 
 CRD_KIND: Final = "CustomResourceDefinition"
 
-# Python and the other languages cannot spell these keys of a JSON schema as properties: outputs have
+# The languages of programs cannot spell these keys of a JSON schema as properties: outputs have
 # the spelling of the languages, inputs that of Kubernetes.
 _DASHED: Final = {
     key.replace("-", "_"): key
