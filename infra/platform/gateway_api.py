@@ -34,6 +34,27 @@ def _definitions(folder: Path) -> Iterator[dict[str, Any]]:
                 yield document
 
 
+def without_descriptions(schema: Any) -> Any:
+    """Return a schema without the texts that explain its fields.
+
+    They are 70 % of it, the engine writes its whole state at every step, and logs it besides: with
+    them a preview that finds nothing to do takes twice the CPU. Validation does not read them.
+
+    Args:
+        schema: Any part of an OpenAPI schema.
+    """
+    if isinstance(schema, list):
+        return [without_descriptions(item) for item in schema]
+    if isinstance(schema, dict):
+        return {
+            name: without_descriptions(value)
+            for name, value in schema.items()
+            # A field that is itself called `description` has a schema, not a text.
+            if name != "description" or not isinstance(value, str)
+        }
+    return schema
+
+
 class GatewayApi(pulumi.ComponentResource):
     """The Gateway API's types; whatever depends on it waits until the cluster serves them.
 
@@ -52,7 +73,7 @@ class GatewayApi(pulumi.ComponentResource):
             kubernetes.apiextensions.v1.CustomResourceDefinition(
                 definition["metadata"]["name"],
                 metadata=definition["metadata"],
-                spec=definition["spec"],
+                spec=without_descriptions(definition["spec"]),
                 opts=pulumi.ResourceOptions(parent=self),
             )
         self.register_outputs({})

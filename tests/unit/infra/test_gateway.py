@@ -5,6 +5,7 @@ import pytest
 from pulumi_kubernetes.core.v1 import outputs
 
 from infra.platform.gateway import load_balancer_url
+from infra.platform.gateway_api import without_descriptions
 from infra.platform.traefik import arguments
 from infra.settings import GatewaySettings
 
@@ -38,3 +39,10 @@ def test_requests_are_logged_only_on_demand() -> None:
     assert "--accesslog=true" not in arguments(GatewaySettings(), None)
     asked = GatewaySettings.model_validate({"accessLog": True})
     assert "--accesslog=true" in arguments(asked, None)
+
+
+def test_a_schema_keeps_everything_but_the_texts_that_explain_it() -> None:
+    field = {"type": "string", "maxLength": 64, "description": "A text for people."}
+    schema = {"description": "A text.", "properties": {"description": field, "items": [field]}}
+    bare = {"type": "string", "maxLength": 64}
+    assert without_descriptions(schema) == {"properties": {"description": bare, "items": [bare]}}
