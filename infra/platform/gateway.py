@@ -67,10 +67,12 @@ class Gateway(pulumi.ComponentResource):
         traefik = Traefik(
             "traefik",
             TraefikArgs(
-                settings=args.settings, traits=args.traits, namespace=namespace.metadata.name
+                settings=args.settings,
+                traits=args.traits,
+                namespace=namespace.metadata.name,
+                api=args.api,
             ),
-            # Its watches fail while the types are missing, and it backs off before it tries again.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.api]),
+            opts=children,
         )
         gateway_class = kubernetes.apiextensions.CustomResource(
             f"{resource_name}-class",

@@ -32,7 +32,7 @@ _KINDS: Final = (
     "httproutes",
     "referencegrants",
 )
-# Measured idle: 45 MiB and 5 millicores; a routed request costs about 0.1 ms of CPU.
+# Measured: 105 MiB resident with one route, and the same after thousands of requests.
 _REQUESTS: Final = {"cpu": "100m", "memory": "128Mi"}
 _LIMITS: Final = {"cpu": "1", "memory": "256Mi"}
 
@@ -45,11 +45,13 @@ class TraefikArgs:
         settings: Settings of the gateway.
         traits: How the cluster is asked for an entry point.
         namespace: Where it runs.
+        api: The Gateway API's types, which its pods wait for.
     """
 
     settings: GatewaySettings
     traits: ClusterTraits
     namespace: pulumi.Input[str]
+    api: pulumi.Resource
 
 
 class Traefik(pulumi.ComponentResource):
@@ -156,8 +158,9 @@ class Traefik(pulumi.ComponentResource):
                     ),
                 ),
             ),
-            # Without its rights Traefik's watches fail, and it backs off before it tries again.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[binding]),
+            # Without its rights or the types Traefik's watches fail, and it backs off before it
+            # tries again.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[binding, self._args.api]),
         )
 
     def _expose(self, resource_name: str) -> core.Service:
