@@ -439,7 +439,9 @@ def test_a_create_that_was_killed_at_any_moment_is_finished_by_the_next(running:
     assert local_cluster.leftovers(wanted.name) == []
 
 
-def test_a_killed_create_can_be_destroyed(running: Node) -> None:
+def test_a_killed_create_can_be_destroyed_and_a_broken_off_destroy_be_finished(
+    running: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
     del running
     wanted = spec("test-killed")
     with start_creating(wanted) as creating:
@@ -447,15 +449,25 @@ def test_a_killed_create_can_be_destroyed(running: Node) -> None:
             until(lambda: cgroups.members(wanted.name, node.PART), "the node's processes begin")
         finally:
             creating.kill()
+
+    def broken_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for step in (cgroups, "remove"), (node, "remove_folder"):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(*step, broken_off)
+            local_cluster.destroy(wanted.name, print)
+        assert local_cluster.leftovers(wanted.name) != []
     local_cluster.destroy(wanted.name, print)
     assert local_cluster.leftovers(wanted.name) == []
 
 
-def test_a_component_that_cannot_start_is_named_with_its_log(running: Node) -> None:
+@pytest.mark.parametrize("component", ["containerd", "etcd"])
+def test_a_component_that_cannot_start_is_named_with_its_log(running: Node, component: str) -> None:
     name = running.spec.name
     reboot(name)
-    database = state.layout(name).data / "etcd"
-    aside = database.with_name("etcd-aside")
+    database = state.layout(name).data / component
+    aside = database.with_name("aside")
     database.rename(aside)
     database.write_text("not a folder")
     try:
@@ -466,8 +478,8 @@ def test_a_component_that_cannot_start_is_named_with_its_log(running: Node) -> N
         aside.rename(database)
         local_cluster.start(name, print)
     message = str(caught.value)
-    assert message.startswith("etcd keeps ending")
-    assert str(state.layout(name).logs / "etcd" / "current") in message
+    assert message.startswith(f"{component} keeps ending")
+    assert str(state.layout(name).logs / component / "current") in message
     assert "not a directory" in message
 
 

@@ -1,13 +1,12 @@
 """Brings a cluster from whatever is there of it to a node that is ready."""
 
-import time
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
 from toolchain import images, programs
 from toolchain.local_cluster import (
-    cgroups,
     containerd,
     distribution,
     forward,
@@ -25,14 +24,12 @@ from toolchain.local_cluster.commands import search_path
 from toolchain.local_cluster.distribution import Blueprint, DistributionSteps, Machine
 from toolchain.local_cluster.distributions import steps_of
 from toolchain.local_cluster.errors import LocalClusterError
+from toolchain.local_cluster.readiness import Step
 from toolchain.local_cluster.state import Layout, Record
 from toolchain.progress import Report
 
 _STARTED = "started"
 """File with the digest of the configuration that the running node was started with."""
-
-_SOCKET = 60.0
-"""Seconds for containerd to listen, and for k3s to write its kubeconfig."""
 
 
 def bring_up(record: Record, report: Report) -> None:
@@ -60,9 +57,13 @@ def bring_up(record: Record, report: Report) -> None:
     forward.reconcile(
         record.name, where, record.network.node_ip, record.ports, programs.path("socat")
     )
+    abandoned = threading.Event()
     with ThreadPoolExecutor(max_workers=1) as pool:
-        importing = pool.submit(_import_own, record.name, steps, pid, archives)
-        _await_ready(record, where, steps, machine, node.started_at(pid), importing, report)
+        importing = pool.submit(_import_own, steps, pid, archives, abandoned)
+        try:
+            _await_ready(record, where, steps, machine, node.started_at(pid), importing, report)
+        finally:
+            abandoned.set()
 
 
 def _run_node(
@@ -119,16 +120,16 @@ def _write(plan: Blueprint, init: Path, script: str) -> None:
     state.write_atomically(init, script, mode=0o700)
 
 
-def _import_own(name: str, steps: DistributionSteps, pid: int, archives: list[Path]) -> None:
+def _import_own(
+    steps: DistributionSteps, pid: int, archives: list[Path], abandoned: threading.Event
+) -> None:
     """Bring the node's own images to it while the rest of it starts."""
     if not archives:
         return
     socket = node.inside(pid, steps.containerd_socket)
-    deadline = time.monotonic() + _SOCKET
     while not socket.exists():
-        if time.monotonic() > deadline or not cgroups.is_alive(pid):
-            raise LocalClusterError(f"containerd of cluster {name} does not listen on its socket")
-        time.sleep(0.05)
+        if abandoned.wait(0.05):
+            return
     command = containerd.client(steps.ctr(), pid, steps.containerd_socket)
     present = containerd.images(command)
     for recipe, archive in zip(steps.images, archives, strict=True):
@@ -145,21 +146,24 @@ def _await_ready(
     importing: "Future[None]",
     report: Report,
 ) -> None:
-    text = _await_kubeconfig(record, where, steps)
+    def wait(*wanted: Step) -> None:
+        readiness.wait(wanted, where, lambda: node.init_pid(record.name) is not None, report)
+
+    def imported() -> str | None:
+        return importing.result() if importing.done() else "they are being imported"
+
+    if steps.kubeconfig(record, where) is None:
+        wait(_kubeconfig(record, where, steps))
+    text = steps.kubeconfig(record, where) or ""
     client = Client(text)
     try:
-        first, *others = readiness.steps(record.name, since)
-
-        def wait(wanted: list[readiness.Step]) -> None:
-            readiness.wait(
-                client, wanted, where, lambda: node.init_pid(record.name) is not None, report
-            )
-
-        wait([first])
+        wait(readiness.api_server(client))
         for addon in steps.addons(machine, record):
             client.apply(addon.path, addon.manifest)
-        importing.result()
-        wait(others)
+        wait(
+            Step("its own images", imported, ("containerd",)),
+            *readiness.steps(client, record.name, since),
+        )
     except ApiError as error:
         raise LocalClusterError(
             f"the API server of cluster {record.name} refuses: {error}"
@@ -171,13 +175,9 @@ def _await_ready(
         state.write_atomically(where.kubeconfig, text)
 
 
-def _await_kubeconfig(record: Record, where: Layout, steps: DistributionSteps) -> str:
-    deadline = time.monotonic() + _SOCKET
-    while (text := steps.kubeconfig(record, where)) is None:
-        if time.monotonic() > deadline:
-            raise LocalClusterError(
-                f"{record.distribution} of cluster {record.name} wrote no kubeconfig within "
-                f"{_SOCKET:.0f} s: see {where.logs}"
-            )
-        time.sleep(0.1)
-    return text
+def _kubeconfig(record: Record, where: Layout, steps: DistributionSteps) -> Step:
+    def missing() -> str | None:
+        written = steps.kubeconfig(record, where) is not None
+        return None if written else f"{record.distribution} has not written it"
+
+    return Step("the admin's kubeconfig", missing, (record.distribution,))

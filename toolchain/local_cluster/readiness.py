@@ -35,14 +35,24 @@ class Step:
     """
 
     what: str
-    check: Callable[[Client], str | None]
+    check: Callable[[], str | None]
     components: tuple[str, ...]
 
 
-def steps(node: str, since: datetime) -> list[Step]:
-    """Return what is waited for, in order.
+def api_server(client: Client) -> Step:
+    """Return the step that everything else comes after.
 
     Args:
+        client: Reaches the API server.
+    """
+    return Step("the API server", lambda: _api_server(client), ("kube-apiserver", "etcd"))
+
+
+def steps(client: Client, node: str, since: datetime) -> list[Step]:
+    """Return what is waited for once the API server answers, in order.
+
+    Args:
+        client: Reaches the API server.
         node: Name of the node.
         since: When the node's processes began. What the API server keeps from before says
             nothing about them: right after a restart everything still looks ready.
@@ -50,16 +60,19 @@ def steps(node: str, since: datetime) -> list[Step]:
     # Kubernetes keeps whole seconds.
     start = since.replace(microsecond=0)
     return [
-        Step("the API server", _api_server, ("kube-apiserver", "etcd")),
         Step(
             f"node {node}",
-            lambda client: _node(client, node, start),
+            lambda: _node(client, node, start),
             ("kubelet", "containerd", "kube-apiserver"),
         ),
-        Step("the namespace default", _default_namespace, ("kube-controller-manager",)),
+        Step(
+            "the namespace default",
+            lambda: _default_namespace(client),
+            ("kube-controller-manager",),
+        ),
         Step(
             "the cluster's DNS",
-            lambda client: _dns(client, start),
+            lambda: _dns(client, start),
             ("kubelet", "kube-scheduler", "containerd", "kube-proxy"),
         ),
     ]
@@ -145,7 +158,6 @@ def _time(text: str | None) -> datetime:
 
 
 def wait(
-    client: Client,
     wanted: Sequence[Step],
     where: Layout,
     is_alive: Callable[[], bool],
@@ -154,7 +166,6 @@ def wait(
     """Wait for each step in turn.
 
     Args:
-        client: Reaches the API server.
         wanted: What to wait for.
         where: Folders of the cluster.
         is_alive: Whether the node still runs.
@@ -169,7 +180,7 @@ def wait(
     for step in wanted:
         announced = time.monotonic()
         while True:
-            problem = _problem(step, client)
+            problem = _problem(step)
             if problem is None:
                 break
             now = time.monotonic()
@@ -185,9 +196,9 @@ def wait(
         report(f"{step.what} is ready ({duration(time.monotonic() - started)})")
 
 
-def _problem(step: Step, client: Client) -> str | None:
+def _problem(step: Step) -> str | None:
     try:
-        return step.check(client)
+        return step.check()
     except ApiError as error:
         return str(error)
 

@@ -38,8 +38,9 @@ class Answers:
 
 
 def shortcoming(name: str, known: Mapping[str, Any]) -> str | None:
-    step = next(step for step in readiness.steps("local", START) if name in step.what)
-    return step.check(cast(Client, Answers(known)))
+    client = cast(Client, Answers(known))
+    step = next(step for step in readiness.steps(client, "local", START) if name in step.what)
+    return step.check()
 
 
 def condition(kind: str, value: str, message: str = "") -> dict[str, Any]:
@@ -133,8 +134,8 @@ def components(tmp_path: Path, *names: str) -> Layout:
 
 
 def wait(where: Layout, known: Mapping[str, Any], alive: bool = True) -> None:
-    wanted = readiness.steps("local", START)[:1]
-    readiness.wait(cast(Client, Answers(known)), wanted, where, lambda: alive, print)
+    wanted = [readiness.api_server(cast(Client, Answers(known)))]
+    readiness.wait(wanted, where, lambda: alive, print)
 
 
 def test_a_component_that_keeps_ending_is_named_with_its_log(
