@@ -56,6 +56,8 @@ def base(wanted: Base, report: Report) -> Path:
                     _mmdebstrap(wanted, work / "base.tar", report),
                     step="making the Debian base",
                     report=report,
+                    # What a killed mmdebstrap leaves is then removed with the staging folder.
+                    env={**os.environ, "TMPDIR": str(work)},
                 )
                 _publish(work / "base.tar", target)
     return target
