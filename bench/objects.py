@@ -7,6 +7,9 @@ from typing import Any
 
 SECRET_MARK = "4dabf18193072939515e22adb298388d"
 """Key by which Pulumi marks a secret value in a state (`resource.SigKey` of its SDK)."""
+# As the typed SDKs spell the keys of a CustomResourceDefinition's schema.
+_SDK_EXTENSION, _EXTENSION = "x_kubernetes_", "x-kubernetes-"
+_KEYS = {"_ref": "$ref", "_schema": "$schema"}
 _WAIT_FOR = "pulumi.com/waitFor"
 
 # Only what exists before these makes sense of what comes after them.
@@ -27,6 +30,32 @@ def kubernetes_resources(state: Mapping[str, Any]) -> list[dict[str, Any]]:
         for resource in state["deployment"].get("resources", [])
         if resource["type"].startswith("kubernetes:") and resource.get("custom")
     ]
+
+
+def without_kubernetes(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an exported state as it would be had the Kubernetes resources never been created.
+
+    `pulumi destroy --target` would take along what depends on them, images of the node included.
+    """
+    gone = {resource["urn"] for resource in kubernetes_resources(state)}
+    kept = [
+        _without_references(resource, gone)
+        for resource in state["deployment"]["resources"]
+        if resource["urn"] not in gone
+    ]
+    return {**state, "deployment": {**state["deployment"], "resources": kept}}
+
+
+def _without_references(resource: dict[str, Any], gone: set[str]) -> dict[str, Any]:
+    changed = dict(resource)
+    if "dependencies" in resource:
+        changed["dependencies"] = [urn for urn in resource["dependencies"] if urn not in gone]
+    if "propertyDependencies" in resource:
+        changed["propertyDependencies"] = {
+            name: [urn for urn in urns or [] if urn not in gone]
+            for name, urns in resource["propertyDependencies"].items()
+        }
+    return changed
 
 
 def manifests(state: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -62,4 +91,8 @@ def _plain(value: Any) -> Any:
         return value
     if SECRET_MARK in value:
         return _plain(json.loads(value["plaintext"]))
-    return {key: _plain(one) for key, one in value.items() if not key.startswith("__")}
+    return {
+        _KEYS.get(key, key.replace(_SDK_EXTENSION, _EXTENSION)): _plain(one)
+        for key, one in value.items()
+        if not key.startswith("__")
+    }
