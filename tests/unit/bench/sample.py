@@ -1,6 +1,7 @@
 """Results of a benchmark, made up."""
 
 _LOAD = {"clients": 8, "requests_per_second": 5868.4, "p50_ms": 1.28, "p99_ms": 2.73}
+_DURATION = {"wall_s": 5.0, "cpu_s": 2.0}
 
 RESULTS = {
     "machine": {
@@ -16,6 +17,7 @@ RESULTS = {
     "stack": {
         "up": {
             "total_s": 41.0,
+            "cpu_s": 20.0,
             "first_prediction_s": 38.0,
             "phases": {"checks": 10.0, "pulumi": 30.0},
             "check": "model digits: 450 of 450 predictions equal those made offline",
@@ -25,9 +27,9 @@ RESULTS = {
             {"program": "pause", "processes": 2, "rss_mib": 100.0, "pss_mib": 80.0},
         ],
         "gateway": [_LOAD],
-        "no_op": {"preview_s": 2.0, "up_s": 2.5},
-        "apply": {"objects": 40, "pulumi_s": [11.0], "kubectl_s": [10.0], "ratio": 1.1},
-        "down_s": 5.0,
+        "no_op": {"preview": _DURATION, "up": _DURATION},
+        "apply": {"objects": 40, "pulumi": [_DURATION], "kubectl": [_DURATION], "ratio": 1.1},
+        "down": _DURATION,
     },
     "server": [
         {
