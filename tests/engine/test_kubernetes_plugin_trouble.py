@@ -156,11 +156,15 @@ def test_a_killed_engine_takes_its_plug_in_along_and_the_object_can_be_adopted(
     log = tmp_path / "up.log"
     engine = workspace.start("up", "--yes", "--skip-preview", "--stack", "tests", log=log)
     _await(lambda: cluster.get("apps/v1", "Deployment", "web", namespace) is not None)
-    plugins = _plugins_of(engine.pid)
+    children = _children_of(engine.pid)
+    plugins = [pid for pid, command in children.items() if "toolchain.kubernetes_plugin" in command]
     assert plugins
     os.kill(engine.pid, signal.SIGKILL)
     engine.wait()
     _await(lambda: not any(_is_alive(pid) for pid in plugins))
+    # The language host does outlive its engine.
+    for pid in filter(_is_alive, children):
+        os.kill(pid, signal.SIGTERM)
     workspace.cancel()
     pending = workspace.deployment()["pending_operations"]
     assert [operation["type"] for operation in pending] == ["creating"]
@@ -181,18 +185,19 @@ def _await(condition: object, seconds: float = 60.0) -> None:
         time.sleep(0.05)
 
 
-def _plugins_of(engine: int) -> list[int]:
-    found = []
+def _children_of(parent: int) -> dict[int, str]:
+    """Return the process ids and command lines of a process's children."""
+    found = {}
     for folder in Path("/proc").iterdir():
         if not folder.name.isdecimal():
             continue
         try:
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            ppid = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
             command = (folder / "cmdline").read_text()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if parent == engine and "toolchain.kubernetes_plugin" in command:
-            found.append(int(folder.name))
+        if ppid == parent:
+            found[int(folder.name)] = command
     return found
 
 
