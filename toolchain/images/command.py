@@ -16,6 +16,7 @@ def run(
     *,
     step: str,
     report: Report,
+    way_out: str = "run the command again",
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> None:
@@ -27,6 +28,7 @@ def run(
         command: Program and arguments.
         step: What it does, for progress and for the error: `installing the dependencies`.
         report: Told every 20 s that the step goes on.
+        way_out: What a person can do when it fails.
         cwd: Folder to run in.
         env: The whole environment; by default this process's own.
 
@@ -45,4 +47,4 @@ def run(
     if process.returncode != 0:
         lines = [line.strip() for line in output.splitlines() if line.strip()]
         reason = "; ".join(lines[-SHOWN_LINES:]) or f"exit code {process.returncode}"
-        raise ImageError(f"{step} failed: {reason}")
+        raise ImageError(f"{step} failed ({reason}): {way_out}")
