@@ -126,6 +126,8 @@ def _services(
         Service(
             "kube-apiserver",
             [str(kubernetes / "kube-apiserver"), *_api_server(record, where)],
+            # Half the garbage: a quarter less memory for 0.4 s more CPU in a start.
+            {"GOGC": "50"},
             after=[port_answers(found["socat"], _ETCD_PORT)],
         ),
         Service(
