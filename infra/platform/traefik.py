@@ -32,6 +32,8 @@ _KINDS: Final = (
     "httproutes",
     "referencegrants",
 )
+# What the node needs to hear that a pod is going away, so that no request meets a closed door.
+_DRAIN_SECONDS: Final = 5
 # Measured: 105 MiB resident with one route, and the same after thousands of requests.
 _REQUESTS: Final = {"cpu": "100m", "memory": "128Mi"}
 _LIMITS: Final = {"cpu": "1", "memory": "256Mi"}
@@ -231,6 +233,9 @@ def _container(image: pulumi.Input[str], args: TraefikArgs) -> core.ContainerArg
         ],
         readiness_probe=_probe(period_seconds=2),
         liveness_probe=_probe(period_seconds=10),
+        lifecycle=core.LifecycleArgs(
+            pre_stop=core.LifecycleHandlerArgs(sleep=core.SleepActionArgs(seconds=_DRAIN_SECONDS))
+        ),
         resources=core.ResourceRequirementsArgs(requests=_REQUESTS, limits=_LIMITS),
         security_context=hardening.security_context(),
     )
