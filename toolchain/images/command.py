@@ -17,7 +17,6 @@ def run(
     step: str,
     report: Report,
     way_out: str = "run the command again",
-    cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> None:
     """Run a command to its end.
@@ -29,16 +28,12 @@ def run(
         step: What it does, for progress and for the error: `installing the dependencies`.
         report: Told every 20 s that the step goes on.
         way_out: What a person can do when it fails.
-        cwd: Folder to run in.
         env: The whole environment; by default this process's own.
 
     Raises:
-        ImageError: The command is missing or failed; the message carries its last lines.
+        ImageError: The command failed; the message carries its last lines.
     """
-    try:
-        process = host.start(command, cwd=cwd, env=env)
-    except FileNotFoundError as error:
-        raise ImageError(f"{step} failed: there is no program {error.filename}") from error
+    process = host.start(command, env=env)
     try:
         with ticking(report, lambda seconds: f"still {step} ({seconds:.0f} s)"):
             output, _ = process.communicate()
