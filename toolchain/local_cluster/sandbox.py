@@ -53,6 +53,8 @@ for place in etc var/lib; do
   mkdir -p $over/upper $over/work
   mount -t overlay overlay -o lowerdir=/$place,upperdir=$over/upper,workdir=$over/work /$place
 done
+# Not there yet where it is on a disk of its own, which an overlay does not show.
+mkdir -p {folder}
 mount --bind /run/slipway/folder {folder}
 umount /run/slipway/folder
 keep() {{
