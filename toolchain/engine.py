@@ -14,7 +14,11 @@ from toolchain import project, recovery
 from toolchain.errors import SlipwayError
 from toolchain.progress import Report
 
-_ADOPT = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS"
+# Objects that exist are taken over, also in the fields that a killed creation set to other values.
+_ADOPT = {
+    "PULUMI_K8S_UPSERT_EXISTING_OBJECTS": "true",
+    "PULUMI_K8S_ENABLE_PATCH_FORCE": "true",
+}
 
 
 class Engine:
@@ -79,7 +83,7 @@ class Engine:
         adopting = self._recover(destroying=False)
         if adopting:
             # For this run only, and only because those very objects were being created.
-            self._run(["up", *self._named(), *arguments], {_ADOPT: "true"})
+            self._run(["up", *self._named(), *arguments], _ADOPT)
             self._report("repaired; the same again without adopting objects that exist")
         self._run(["up", *self._named(), *arguments])
 

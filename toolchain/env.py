@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,20 @@ TOOLS: Final = ("pulumi", "kubectl")
 def pulumi_home() -> Path:
     """Return the engine's folder: apart from the user's, so no plug-in here shadows theirs."""
     return cache.root() / "pulumi-home"
+
+
+def prepare_home() -> Path:
+    """Make the engine's folder and return it."""
+    home = pulumi_home()
+    home.mkdir(parents=True, exist_ok=True)
+    # The engine keeps an encrypted trace of every run in this folder, at several times the price
+    # of a run with large objects (8 s of CPU with the Gateway API's types). No option turns it
+    # off; where it cannot make the folder it does without.
+    trace = home / "logs"
+    if trace.is_dir():
+        shutil.rmtree(trace)
+    trace.touch()
+    return home
 
 
 def state_folder() -> Path:

@@ -61,6 +61,7 @@ def ensure_kubernetes(report: Report, *, ask_again: bool = False) -> bool:
     Raises:
         ToolchainError: The engine refuses the plug-in.
     """
+    env.prepare_home()
     marker = _read_marker()
     if _is_installed() and marker is None:
         return False
@@ -147,9 +148,7 @@ def _remove() -> None:
 
 
 def _environment() -> Mapping[str, str]:
-    home = env.pulumi_home()
-    home.mkdir(parents=True, exist_ok=True)
-    return {**os.environ, "PULUMI_HOME": str(home), "PULUMI_SKIP_UPDATE_CHECK": "1"}
+    return {**os.environ, "PULUMI_HOME": str(env.pulumi_home()), "PULUMI_SKIP_UPDATE_CHECK": "1"}
 
 
 def _packed() -> bytes:
