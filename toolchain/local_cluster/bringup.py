@@ -161,7 +161,7 @@ def _await_ready(
         for addon in steps.addons(machine, record):
             client.apply(addon.path, addon.manifest)
         wait(
-            Step("its own images", imported, ("containerd",)),
+            Step("the image store", imported, ("containerd",)),
             *readiness.steps(client, record.name, since),
         )
     except ApiError as error:
