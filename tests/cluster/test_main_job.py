@@ -28,7 +28,7 @@ from toolchain.local_cluster import node
 pytestmark = pytest.mark.cluster
 
 PATIENCE_SECONDS = 120.0
-HELD_OUT = 360
+HELD_OUT = 450
 
 
 def until(condition: Callable[[], object], what: str) -> None:
