@@ -17,8 +17,10 @@ from infra.settings import Artifact, ModelSettings, ResourceSettings
 
 _CONTAINER: Final = "server"
 _MODELS: Final = "/models"
-# The server is ready within seconds; a large model on a busy machine may need minutes to load.
-_STARTUP_SECONDS: Final = 600
+# The server is ready within seconds; a large model on a busy machine may need minutes to load. A
+# model that cannot be loaded fails the update a minute later.
+_STARTUP_SECONDS: Final = 240
+_DEADLINE_SECONDS: Final = _STARTUP_SECONDS + 60
 # What the gateway needs to hear that a pod is going away, so that no request meets a closed door.
 _DRAIN_SECONDS: Final = 3
 
@@ -162,7 +164,7 @@ class Model(pulumi.ComponentResource):
                         max_unavailable=0, max_surge=1
                     ),
                 ),
-                progress_deadline_seconds=_STARTUP_SECONDS + 60,
+                progress_deadline_seconds=_DEADLINE_SECONDS,
                 template=core.PodTemplateSpecArgs(
                     metadata=meta.ObjectMetaArgs(
                         labels=self._labels,
@@ -171,7 +173,13 @@ class Model(pulumi.ComponentResource):
                     spec=self._pod(volume.claim_name, self._args.cluster.traits.cpu),
                 ),
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            # The engine would go on waiting for 10 minutes by default.
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                custom_timeouts=pulumi.CustomTimeouts(
+                    create=f"{_DEADLINE_SECONDS}s", update=f"{_DEADLINE_SECONDS}s"
+                ),
+            ),
         )
 
     def _pod(self, claim: pulumi.Input[str], placement: Placement) -> core.PodSpecArgs:
@@ -214,6 +222,8 @@ class Model(pulumi.ComponentResource):
             ),
             resources=_resources(self._args.settings.resources),
             security_context=hardening.security_context(),
+            # Why it ended then stands in the pod's status, and in the engine's error.
+            termination_message_policy="FallbackToLogsOnError",
             volume_mounts=[
                 core.VolumeMountArgs(name="model", mount_path=_MODELS, read_only=True),
                 core.VolumeMountArgs(name="tmp", mount_path="/tmp"),

@@ -238,6 +238,8 @@ def _container(image: pulumi.Input[str], args: TraefikArgs) -> core.ContainerArg
         ),
         resources=core.ResourceRequirementsArgs(requests=_REQUESTS, limits=_LIMITS),
         security_context=hardening.security_context(),
+        # Why it ended then stands in the pod's status.
+        termination_message_policy="FallbackToLogsOnError",
     )
 
 
