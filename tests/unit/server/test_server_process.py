@@ -1,11 +1,13 @@
 """Requirements on the server as a process: start, load, overload and end."""
 
+import copy
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,9 @@ from slipway_server.server import listen
 from tests.unit.server.process import Answer, ServerProcess, read
 
 BLOCKING = str(Path(__file__).with_name("blocking_server.py"))
-REQUEST = {"inputs": [{"name": "X", "shape": [1], "datatype": "INT64", "data": [7]}]}
+REQUEST: dict[str, Any] = {
+    "inputs": [{"name": "X", "shape": [1], "datatype": "INT64", "data": [7]}]
+}
 INFER = "/v2/models/digits/infer"
 DEADLINE_SECONDS = 30
 
@@ -92,6 +96,20 @@ def test_sigterm_turns_unready_at_once_and_finishes_what_is_in_flight(
     assert working.answer.status == 200
     assert working.answer.body["outputs"][0]["data"] == [7]
     assert blocking.wait_exit() == 0
+
+
+def test_a_defect_of_the_model_tells_the_client_nothing_and_costs_no_place(
+    blocking: ServerProcess, tmp_path: Path
+) -> None:
+    (tmp_path / "release").touch()
+    defect = copy.deepcopy(REQUEST)
+    defect["inputs"][0]["data"] = [-1]
+    # More often than there are places.
+    for _ in range(4):
+        answer = blocking.ask("POST", INFER, defect)
+        assert (answer.status, answer.body) == (500, {"error": "internal error"})
+    assert blocking.ask("POST", INFER, REQUEST).status == 200
+    wait_until(lambda: "ArithmeticError" in "".join(blocking.log), "the server logs the defect")
 
 
 @pytest.mark.parametrize(
