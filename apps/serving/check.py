@@ -53,35 +53,35 @@ class Result:
         return statistics.quantiles(self.latencies, n=100, method="inclusive")[percent - 1] * 1000
 
 
-def check_model(name: str, url: str, holdout: Holdout, *, wait: float = READY_SECONDS) -> Result:
+def check_model(
+    name: str, url: str, version: str, holdout: Holdout, *, wait: float = READY_SECONDS
+) -> Result:
     """Send every held-out row of a model and compare the predictions.
 
     Args:
         name: Name of the model.
         url: URL of the model, `<gateway>/<path>/v2/models/<name>`.
+        version: The version that has to answer, not one that is just being replaced.
         holdout: Its held-out rows.
-        wait: Longest wait for the model to be ready, in seconds.
+        wait: Longest wait for that version to be ready, in seconds.
 
     Raises:
         CheckError: The model is not ready in time, refuses a row or predicts something else.
     """
     latencies = []
     correct = 0
+    deadline = time.monotonic() + wait
     with Client(url) as client:
-        _wait_ready(name, client, wait)
+        _wait_ready(name, version, client, deadline)
         for number, (row, expected, label) in enumerate(holdout.examples()):
-            start = time.perf_counter()
-            try:
-                answer = client.infer(infer_request(holdout, row))
-            except ClientError as error:
-                raise CheckError(f"model {name}, row {number}: {error}") from None
-            latencies.append(time.perf_counter() - start)
-            predicted = _prediction(name, number, holdout.output, answer)
+            where = f"model {name}, row {number}"
+            latency, answer = _ask(where, version, client, infer_request(holdout, row), deadline)
+            predicted = _prediction(where, holdout.output, answer)
             if predicted != expected:
                 raise CheckError(
-                    f"model {name}, row {number}: predicted {predicted!r} through the gateway,"
-                    f" {expected!r} offline"
+                    f"{where}: predicted {predicted!r} through the gateway, {expected!r} offline"
                 )
+            latencies.append(latency)
             correct += predicted == label
     return Result(len(latencies), correct / len(latencies), latencies)
 
@@ -105,9 +105,9 @@ def check_stack(
         if model.holdout is None:
             continue
         try:
-            url = _url(name, outputs)
+            url, version = _output(name, outputs)
             holdout = Holdout.read(root / model.holdout)
-            result = check_model(name, url, holdout)
+            result = check_model(name, url, version, holdout)
         except (CheckError, HoldoutError) as error:
             failures.append(str(error))
             continue
@@ -121,31 +121,50 @@ def check_stack(
     return failures
 
 
-def _wait_ready(name: str, client: Client, wait: float) -> None:
-    deadline = time.monotonic() + wait
-    while True:
-        reason = client.not_ready()
-        if reason is None:
-            return
+def _wait_ready(name: str, version: str, client: Client, deadline: float) -> None:
+    while (reason := client.not_ready(version)) is not None:
         if time.monotonic() >= deadline:
-            raise CheckError(f"model {name}: not ready at {client.url} after {wait:g} s: {reason}")
+            raise CheckError(f"model {name}: not ready in time at {client.url}: {reason}")
         time.sleep(_POLL_SECONDS)
 
 
-def _prediction(name: str, number: int, output: str, answer: Mapping[str, Any]) -> Any:
+def _ask(
+    where: str, version: str, client: Client, request: bytes, deadline: float
+) -> tuple[float, dict[str, Any]]:
+    """Return the latency in seconds and the answer of the wanted version.
+
+    Right after an update a gateway may still send some requests to a pod of the version before.
+    """
+    while True:
+        start = time.perf_counter()
+        try:
+            answer = client.infer(request)
+        except ClientError as error:
+            raise CheckError(f"{where}: {error}") from None
+        latency = time.perf_counter() - start
+        found = answer.get("model_version")
+        if found == version:
+            return latency, answer
+        if time.monotonic() >= deadline:
+            raise CheckError(f"{where}: answered by version {found}, the stack has {version}")
+        time.sleep(_POLL_SECONDS)
+
+
+def _prediction(where: str, output: str, answer: Mapping[str, Any]) -> Any:
     for tensor in answer["outputs"]:
         if tensor["name"] == output:
             return tensor["data"][0]
-    raise CheckError(f"model {name}, row {number}: the answer has no output `{output}`")
+    raise CheckError(f"{where}: the answer has no output `{output}`")
 
 
-def _url(name: str, outputs: Mapping[str, Any]) -> str:
+def _output(name: str, outputs: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the URL and the version of a model, as the stack has them."""
     models = outputs.get("models", {})
     if name not in models:
         raise CheckError(
             f"model {name}: the stack's output `models` does not have it; run `make up`"
         )
-    return str(models[name]["url"])
+    return str(models[name]["url"]), str(models[name]["version"])
 
 
 def _stack_outputs(stack: str, root: Path) -> dict[str, Any]:

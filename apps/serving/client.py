@@ -49,10 +49,10 @@ class Client:
             raise ClientError(f"the answer has no `outputs`: {_shorten(content)}")
         return answer
 
-    def not_ready(self) -> str | None:
-        """Return why the model takes no requests yet, or `None` once it does."""
+    def not_ready(self, version: str) -> str | None:
+        """Return why a version of the model takes no requests yet, or `None` once it does."""
         try:
-            status, content = self._ask("GET", "/ready", None)
+            status, content = self._ask("GET", f"/versions/{version}/ready", None)
         except ClientError as error:
             return str(error)
         return None if status == 200 else f"HTTP {status}: {_shorten(content)}"

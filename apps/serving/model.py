@@ -210,7 +210,9 @@ class Model(pulumi.ComponentResource):
             name=_CONTAINER,
             image=self._args.image,
             image_pull_policy="IfNotPresent",
-            args=runtime.args(self._name, f"{_MODELS}/{self._args.artifact.filename}"),
+            args=runtime.args(
+                self._name, self.version, f"{_MODELS}/{self._args.artifact.filename}"
+            ),
             ports=[core.ContainerPortArgs(name="http", container_port=PORT)],
             startup_probe=_probe("ready", period=1, failures=_STARTUP_SECONDS),
             readiness_probe=_probe("ready", period=5, failures=2),

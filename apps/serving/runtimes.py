@@ -28,13 +28,14 @@ class Runtime:
         recipe: Recipe of the server image in `toolchain/images`.
         content: What a file of this format is, in words.
         recognises: Whether a file that starts with these bytes can be of this format; 16 suffice.
-        args: From the model's name and the path of its file in the pod to the server's arguments.
+        args: From the model's name, its version and the path of its file in the pod to the server's
+            arguments.
     """
 
     recipe: str
     content: str
     recognises: Callable[[bytes], bool]
-    args: Callable[[str, str], list[str]]
+    args: Callable[[str, str, str], list[str]]
 
 
 def _is_onnx(head: bytes) -> bool:
@@ -47,10 +48,11 @@ def _is_sklearn(head: bytes) -> bool:
     return pickled or head.startswith(_COMPRESSED)
 
 
-def _server_args(model_format: str) -> Callable[[str, str], list[str]]:
-    def args(name: str, path: str) -> list[str]:
+def _server_args(model_format: str) -> Callable[[str, str, str], list[str]]:
+    def args(name: str, version: str, path: str) -> list[str]:
         return [
             f"--model-name={name}",
+            f"--model-version={version}",
             f"--model-path={path}",
             f"--format={model_format}",
             f"--port={PORT}",

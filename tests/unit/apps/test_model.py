@@ -114,9 +114,10 @@ def test_objects_of_a_local_cluster_go_with_it(program: Program) -> None:
 
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_every_runtime_is_told_its_model_and_its_port(name: str) -> None:
-    args = RUNTIMES[name].args("digits", "/models/digits.onnx")
+    args = RUNTIMES[name].args("digits", "0a1b2c3d4e5f", "/models/digits.onnx")
     assert args == [
         "--model-name=digits",
+        "--model-version=0a1b2c3d4e5f",
         "--model-path=/models/digits.onnx",
         f"--format={name}",
         f"--port={PORT}",

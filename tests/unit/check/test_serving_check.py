@@ -23,12 +23,13 @@ HOLDOUT = {
     "expected": [1, 2, 3, 4],
     "labels": [1, 2, 3, 0],
 }
+VERSION = "0a1b2c3d4e5f"
 Answer = Callable[[int], tuple[int, Any]]
 
 
 def correct(value: int) -> tuple[int, Any]:
     """Answer as the offline model did: the first number of the row."""
-    return 200, {"outputs": [{"name": "label", "data": [value]}]}
+    return 200, {"model_version": VERSION, "outputs": [{"name": "label", "data": [value]}]}
 
 
 class Gateway(ThreadingHTTPServer):
@@ -57,7 +58,8 @@ class Handler(BaseHTTPRequestHandler):
             self.server.unready -= 1
             self.reply(404, {"error": "no route"})
             return
-        self.reply(200 if self.path == "/vision/digits/v2/models/digits/ready" else 500, {})
+        ready = f"/vision/digits/v2/models/digits/versions/{VERSION}/ready"
+        self.reply(200 if self.path == ready else 500, {})
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -92,7 +94,7 @@ def holdout(**changes: Any) -> Holdout:
 
 def test_every_row_is_one_request_over_one_connection() -> None:
     with serving(correct) as gateway:
-        result = check.check_model("digits", gateway.url, holdout())
+        result = check.check_model("digits", gateway.url, VERSION, holdout())
     assert (result.rows, result.accuracy, len(result.latencies)) == (4, 0.75, 4)
     assert 0 < result.percentile(50) <= result.percentile(99)
     assert len(gateway.connections) == 1
@@ -104,7 +106,7 @@ def test_every_row_is_one_request_over_one_connection() -> None:
 
 def test_the_check_waits_until_the_route_is_there() -> None:
     with serving(correct, unready=2) as gateway:
-        assert check.check_model("digits", gateway.url, holdout()).rows == 4
+        assert check.check_model("digits", gateway.url, VERSION, holdout()).rows == 4
 
 
 @pytest.mark.parametrize(
@@ -123,31 +125,51 @@ def test_the_check_waits_until_the_route_is_there() -> None:
             "model digits, row 0: the answer is not JSON: <html>",
         ),
         (
-            lambda value: (200, {"outputs": [{"name": "other", "data": [1]}]}),
+            lambda value: (200, correct(value)[1] | {"outputs": [{"name": "other", "data": [1]}]}),
             "model digits, row 0: the answer has no output `label`",
+        ),
+        (
+            lambda value: (200, correct(value)[1] | {"model_version": "old"}),
+            f"model digits, row 0: answered by version old, the stack has {VERSION}",
         ),
         (lambda value: (200, []), "model digits, row 0: the answer has no `outputs`: []"),
     ],
 )
 def test_a_wrong_answer_names_the_model_and_the_row(answer: Answer, line: str) -> None:
+    # Only another version is asked again.
+    wait = 0 if "version" in line else check.READY_SECONDS
     with serving(answer) as gateway, pytest.raises(check.CheckError) as caught:
-        check.check_model("digits", gateway.url, holdout())
+        check.check_model("digits", gateway.url, VERSION, holdout(), wait=wait)
     assert str(caught.value) == line
+
+
+def test_answers_of_the_version_before_are_asked_for_again() -> None:
+    versions = iter(["old", VERSION, "old", "old"])
+
+    def updating(value: int) -> tuple[int, Any]:
+        return 200, correct(value)[1] | {"model_version": next(versions, VERSION)}
+
+    with serving(updating) as gateway:
+        result = check.check_model("digits", gateway.url, VERSION, holdout())
+    assert (result.rows, len(result.latencies)) == (4, 4)
+    assert len(gateway.requests) == 7
 
 
 def test_a_model_that_never_gets_ready_is_named() -> None:
     with serving(correct, unready=10**6) as gateway, pytest.raises(check.CheckError) as caught:
-        check.check_model("digits", gateway.url, holdout(), wait=0)
+        check.check_model("digits", gateway.url, VERSION, holdout(), wait=0)
     assert str(caught.value) == (
-        f'model digits: not ready at {gateway.url} after 0 s: HTTP 404: {{"error": "no route"}}'
+        f'model digits: not ready in time at {gateway.url}: HTTP 404: {{"error": "no route"}}'
     )
 
 
 def test_an_endpoint_that_is_gone_is_named() -> None:
     with serving(correct) as gateway:
         url = gateway.url
-    with pytest.raises(check.CheckError, match=r"not ready at .*: no answer from .*refused"):
-        check.check_model("digits", url, holdout(), wait=0)
+    with pytest.raises(
+        check.CheckError, match=r"not ready in time at .*: no answer from .*refused"
+    ):
+        check.check_model("digits", url, VERSION, holdout(), wait=0)
 
 
 @pytest.fixture
@@ -168,7 +190,7 @@ def test_the_printed_curl_line_works_as_it_is(
 ) -> None:
     lines: list[str] = []
     with serving(correct) as gateway:
-        outputs = {"models": {"digits": {"url": gateway.url}}}
+        outputs = {"models": {"digits": {"url": gateway.url, "version": VERSION}}}
         assert check.check_stack(stack, outputs, tmp_path, lines.append) == []
         # A new shell with only the standard folders on its PATH, as a person would have.
         pasted = subprocess.run(["sh", "-c", lines[-1]], capture_output=True, check=True)
