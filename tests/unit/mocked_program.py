@@ -171,6 +171,8 @@ def _run(monitor: _Monitor, stack: str, raw: Mapping[str, Any]) -> None:
     pulumi_config.set_all_config(
         {f"slipway:{name}": json.dumps(value) if value else "" for name, value in raw.items()}
     )
+    # What other tests left pending belongs to event loops that are closed.
+    runtime_settings.SETTINGS.outputs.clear()
     asyncio.run(run_in_stack(_main))
 
 
