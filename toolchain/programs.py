@@ -19,20 +19,17 @@ from toolchain.sources.gobuild import GoBuild
 from toolchain.sources.wheel import Wheel
 
 SYSTEM: Final = {
-    "apt": "apt",
     "conntrack": "conntrack",
     "ip": "iproute2",
     "iptables": "iptables",
     "mmdebstrap": "mmdebstrap",
     "nsenter": "util-linux",
     "s6-log": "s6",
-    "s6-setsid": "s6",
     "s6-supervise": "s6",
     "s6-svc": "s6",
     "s6-svscan": "s6",
     "s6-svscanctl": "s6",
     "s6-svstat": "s6",
-    "s6-svwait": "s6",
     "socat": "socat",
     "unshare": "util-linux",
 }

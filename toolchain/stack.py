@@ -17,6 +17,9 @@ from toolchain.local_cluster.distributions import steps_of
 from toolchain.progress import Report, size
 from toolchain.timings import Timings
 
+MANIFESTS: Final = ("gateway-api-crds",)
+"""What every stack puts onto its cluster as it is."""
+
 IMAGE_TOOLS: Final = ("mmdebstrap", "pause", "coredns", "traefik")
 """What the images of a local stack are made with and of."""
 
@@ -64,6 +67,7 @@ class Stack:
         """Show what `up` would change."""
         self._build_examples(self._read(check_files=False))
         self._read(check_files=True)
+        programs.ensure(MANIFESTS, self._report)
         engine = self._engine()
         engine.select()
         engine.preview(["--diff", *arguments])
@@ -173,7 +177,8 @@ def needed(settings: Settings) -> list[str]:
         distribution = local_cluster.choose_distribution(
             settings.cluster.distributions
         ).distribution
-    return list(dict.fromkeys([*env.TOOLS, *steps_of(distribution).programs, *IMAGE_TOOLS]))
+    every = [*env.TOOLS, *MANIFESTS, *steps_of(distribution).programs, *IMAGE_TOOLS]
+    return list(dict.fromkeys(every))
 
 
 def _size_of(folder: Path) -> int:

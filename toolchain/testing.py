@@ -17,7 +17,7 @@ from toolchain import env, programs, project
 from toolchain.cli import report
 from toolchain.errors import SlipwayError
 from toolchain.progress import duration
-from toolchain.stack import IMAGE_TOOLS
+from toolchain.stack import IMAGE_TOOLS, MANIFESTS
 
 _NO_TESTS: Final = 5
 """Exit code of pytest when it found no test."""
@@ -112,7 +112,8 @@ def _lint() -> bool:
 
 def _obtain() -> bool:
     try:
-        programs.ensure([*env.TOOLS, "helm", *programs.UPSTREAM, *IMAGE_TOOLS], report)
+        wanted = [*env.TOOLS, "helm", *MANIFESTS, *programs.UPSTREAM, *IMAGE_TOOLS]
+        programs.ensure(wanted, report)
     except SlipwayError as error:
         _say(f"error: {error}")
         return False
