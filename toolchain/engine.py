@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -118,6 +118,9 @@ class Engine:
             pids = ", ".join(str(lock.pid) for lock in locks)
             self._report(f"the last run (process {pids}) was killed: removing its lock")
             self._require(self._quiet(["cancel", "--yes", *self._named()]), "cancel")
+            for pid in recovery.orphans(self._pulumi.with_name("pulumi-language-python")):
+                with suppress(ProcessLookupError):  # It may end by itself at any moment.
+                    os.kill(pid, signal.SIGTERM)
         if not recovery.may_be_pending(self._state_file()):
             return False
         exported = self._quiet(["stack", "export", *self._named()])

@@ -69,6 +69,27 @@ def locks(backend: str, project_name: str, stack: str) -> list[Lock]:
     return found
 
 
+def orphans(program: Path) -> list[int]:
+    """Return the processes of a program whose parent has ended.
+
+    Args:
+        program: The engine's language host, which outlives a killed engine and then waits for ever.
+    """
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "exe").readlink() != program.resolve():
+                continue
+            # After the name in parentheses, which may hold anything: the state, then the parent.
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            # It has ended meanwhile, is a thread of the kernel, or belongs to another user.
+            continue
+        if parent == 1:
+            found.append(int(folder.name))
+    return found
+
+
 def held_elsewhere(held: list[Lock]) -> SlipwayError | None:
     """Return the error for the first lock whose holder may still run, if there is one."""
     for lock in held:

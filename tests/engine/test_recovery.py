@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import programs, project
+from toolchain import programs, project, recovery
 from toolchain.engine import Engine
 
 pytestmark = pytest.mark.engine
@@ -84,6 +84,15 @@ class World:
         process.wait()
         self.slow.unlink()
 
+    def orphans(self) -> list[int]:
+        """Return the language hosts that this project's killed engines left."""
+        mark = f"SLOW_PLUGIN_FOLDER={self.folder}".encode()
+        return [
+            pid
+            for pid in recovery.orphans(self.pulumi.with_name("pulumi-language-python"))
+            if mark in Path(f"/proc/{pid}/environ").read_bytes()
+        ]
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
@@ -104,6 +113,13 @@ def test_up_after_the_repair_repairs_nothing_more(world: World) -> None:
     world.lines.clear()
     world.engine.up(["--yes", "--skip-preview", "--expect-no-changes"])
     assert world.lines == []
+
+
+def test_up_after_a_killed_up_ends_the_processes_that_it_left(world: World) -> None:
+    world.kill_while_creating()
+    assert world.orphans()
+    world.engine.up(["--yes", "--skip-preview"])
+    assert not world.orphans()
 
 
 def test_down_after_a_killed_up_leaves_nothing(world: World) -> None:
