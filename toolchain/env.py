@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from toolchain import cache, programs, project
+from toolchain.local_cluster import network
 
 DEVELOPMENT_PASSPHRASE: Final = "slipway-local-development"
 """Encrypts the state of the stack `local`, for whoever sets no passphrase.
@@ -19,6 +20,9 @@ lies next to the state anyway. No other stack has a default.
 
 TOOLS: Final = ("pulumi", "kubectl")
 """Pinned programs that every stack needs."""
+
+_DIRECT: Final = ("127.0.0.1", "localhost", *map(str, network.LINK_POOLS))
+"""What is on this machine: no proxy leads to it."""
 
 
 def pulumi_home() -> Path:
@@ -64,6 +68,7 @@ def variables(
     env["PULUMI_SKIP_UPDATE_CHECK"] = "1"
     # Text from outside the programs, such as a locale's digits, never gets into a plan.
     env["PYTHONUNBUFFERED"] = "1"
+    _bypass_proxies(env)
     if stand_in:
         # Else the engine looks for the plug-ins of the installed SDKs at every run, in vain.
         env.setdefault("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION", "true")
@@ -85,6 +90,14 @@ def search_path(path: str, names: Sequence[str]) -> str:
     first = [project.ROOT / ".venv" / "bin", *programs.folders(names)]
     kept = [part for part in path.split(os.pathsep) if part not in map(str, first)]
     return os.pathsep.join([*map(str, first), *kept])
+
+
+def _bypass_proxies(env: dict[str, str]) -> None:
+    """Keep calls to a local cluster away from the machine's proxies, if it has any."""
+    for proxies, exceptions in (("HTTPS_PROXY", "NO_PROXY"), ("https_proxy", "no_proxy")):
+        if proxies in env:
+            kept = [part for part in env.get(exceptions, "").split(",") if part]
+            env[exceptions] = ",".join(dict.fromkeys([*kept, *_DIRECT]))
 
 
 def _logged_in(home: Path) -> bool:

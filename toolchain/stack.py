@@ -124,7 +124,7 @@ class Stack:
             raise SlipwayError("\n".join(problems))
 
     def _build_examples(self, settings: Settings) -> None:
-        """Train the example models that the stack names and that are not there yet."""
+        """Train the example models that the stack names, unless they are up to date."""
         for example in sorted(
             {
                 path.parent.parent
@@ -132,11 +132,9 @@ class Stack:
                 for path in [project.ROOT / model.uri.removeprefix("file:")]
                 if model.uri.startswith("file:examples/")
                 and path.parent.name == "build"
-                and not path.exists()
                 and (path.parent.parent / "train.py").is_file()
             }
         ):
-            self._report(f"examples/{example.name}: training the model")
             self._python(f"examples.{example.name}.train")
 
     def _predict(self) -> None:

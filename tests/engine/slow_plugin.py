@@ -14,7 +14,7 @@ from pulumi.provider.experimental import provider as protocol
 from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.provider.experimental.server import main
 
-from toolchain.parent import end_with_parent
+from toolchain.plugin.parent import end_with_parent
 
 FOLDER = Path(os.environ["SLOW_PLUGIN_FOLDER"])
 AUTONAMED = {"pulumi.com/autonamed": PropertyValue("true")}

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 from toolchain.errors import SlipwayError
-from toolchain.kubernetes_plugin.properties import UNKNOWN, Properties, Secret
 from toolchain.machine_plugin.resource import Call, Checked, Difference, Live
 from toolchain.machine_plugin.serving import serve
+from toolchain.plugin.properties import UNKNOWN, Properties, Secret
 
 TOKEN = "slipway:machine:LocalCluster"
 FOLDER = Path(os.environ.get("THING_FOLDER", "/nonexistent"))

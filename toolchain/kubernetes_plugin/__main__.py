@@ -4,7 +4,7 @@ import argparse
 import asyncio
 
 from toolchain.kubernetes_plugin.server import serve
-from toolchain.parent import end_with_parent
+from toolchain.plugin.parent import end_with_parent
 
 
 def main() -> None:

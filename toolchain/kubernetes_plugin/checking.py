@@ -5,9 +5,9 @@ from toolchain.kubernetes_plugin.client import Object
 from toolchain.kubernetes_plugin.context import ProviderContext
 from toolchain.kubernetes_plugin.naming import Autonaming, NamingError
 from toolchain.kubernetes_plugin.outcome import OperationError
-from toolchain.kubernetes_plugin.properties import Properties
 from toolchain.kubernetes_plugin.secret_marks import marked
 from toolchain.kubernetes_plugin.types import ResourceType, name_of_urn
+from toolchain.plugin.properties import Properties
 
 
 def check(

@@ -8,7 +8,7 @@ from toolchain.kubernetes_plugin import immutable, naming, state
 from toolchain.kubernetes_plugin.client import Object
 from toolchain.kubernetes_plugin.context import ProviderContext
 from toolchain.kubernetes_plugin.diff import Difference, difference
-from toolchain.kubernetes_plugin.properties import Properties
+from toolchain.plugin.properties import Properties
 
 _REPLACE_UNREADY_PATH: Final = f'metadata.annotations["{naming.REPLACE_UNREADY}"]'
 

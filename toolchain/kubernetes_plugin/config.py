@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from toolchain.kubernetes_plugin import kubeconfig
 from toolchain.kubernetes_plugin.diff import same
-from toolchain.kubernetes_plugin.properties import UNKNOWN, plain
+from toolchain.plugin.properties import UNKNOWN, plain
 
 CLUSTER_IDENTIFIER: Final = "clusterIdentifier"
 _CONNECTION: Final = ("kubeconfig", "context", "cluster")

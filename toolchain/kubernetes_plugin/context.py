@@ -9,11 +9,11 @@ from toolchain.kubernetes_plugin import managed_fields, naming, state
 from toolchain.kubernetes_plugin.apply import Writer
 from toolchain.kubernetes_plugin.client import Object
 from toolchain.kubernetes_plugin.config import Settings
-from toolchain.kubernetes_plugin.engine_log import Log, Severity
 from toolchain.kubernetes_plugin.outcome import OperationError
-from toolchain.kubernetes_plugin.properties import Properties
 from toolchain.kubernetes_plugin.session import Session
 from toolchain.kubernetes_plugin.types import HELM_RELEASE, ResourceType, parse_token, type_of_urn
+from toolchain.plugin.engine_log import Log, Severity
+from toolchain.plugin.properties import Properties
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
-from toolchain.kubernetes_plugin.properties import Unknown
+from toolchain.plugin.properties import Unknown
 
 PathElement = str | int
 Path = tuple[PathElement, ...]

@@ -6,7 +6,7 @@ from toolchain.kubernetes_plugin.components import manifests
 from toolchain.kubernetes_plugin.components.errors import ComponentError
 from toolchain.kubernetes_plugin.context import ProviderContext
 from toolchain.kubernetes_plugin.outcome import OperationError
-from toolchain.kubernetes_plugin.properties import Properties, contains_unknown, plain
+from toolchain.plugin.properties import Properties, contains_unknown, plain
 
 YAML_DECODE: Final = "kubernetes:yaml:decode"
 

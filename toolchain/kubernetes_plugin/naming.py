@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from toolchain.kubernetes_plugin.properties import Unknown
+from toolchain.plugin.properties import Unknown
 
 AUTONAMED: Final = "pulumi.com/autonamed"
 REPLACE_UNREADY: Final = "pulumi.com/replaceUnready"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from toolchain.kubernetes_plugin.properties import Properties
+from toolchain.plugin.properties import Properties
 
 
 class OperationError(Exception):

@@ -7,10 +7,10 @@ from toolchain.kubernetes_plugin.client import Object
 from toolchain.kubernetes_plugin.context import Origin, ProviderContext
 from toolchain.kubernetes_plugin.errors import ClusterError
 from toolchain.kubernetes_plugin.outcome import InitializationError, OperationError
-from toolchain.kubernetes_plugin.properties import Properties
 from toolchain.kubernetes_plugin.readiness import NotReady, check_ready
 from toolchain.kubernetes_plugin.secret_marks import marked
 from toolchain.kubernetes_plugin.writing import UNREACHABLE_WAY_OUT
+from toolchain.plugin.properties import Properties
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from toolchain.kubernetes_plugin.properties import Properties, Secret, contains_secret, plain
+from toolchain.plugin.properties import Properties, Secret, contains_secret, plain
 
 _SECRET_FIELDS: Final = ("data", "stringData")
 _HIDDEN: Final = "[secret]"

@@ -37,12 +37,12 @@ from toolchain.kubernetes_plugin import (
 )
 from toolchain.kubernetes_plugin.context import ProviderContext
 from toolchain.kubernetes_plugin.diff import Change
-from toolchain.kubernetes_plugin.engine_log import EngineLog
 from toolchain.kubernetes_plugin.errors import ClusterError
 from toolchain.kubernetes_plugin.kubeconfig import KubeconfigError
 from toolchain.kubernetes_plugin.naming import Autonaming
 from toolchain.kubernetes_plugin.outcome import InitializationError, OperationError
-from toolchain.kubernetes_plugin.properties import from_struct, to_struct
+from toolchain.plugin.engine_log import EngineLog
+from toolchain.plugin.properties import from_struct, to_struct
 
 VERSION: Final = versions.PULUMI_KUBERNETES
 """Version of the official plug-in that this one stands in for."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from toolchain.kubernetes_plugin.diff import MISSING, same
-from toolchain.kubernetes_plugin.properties import Properties, plain
 from toolchain.kubernetes_plugin.secret_marks import LAST_APPLIED, marked
+from toolchain.plugin.properties import Properties, plain
 
 INPUTS: Final = "__inputs"
 INITIAL_API_VERSION: Final = "__initialApiVersion"

@@ -9,11 +9,11 @@ from toolchain.kubernetes_plugin.client import Object
 from toolchain.kubernetes_plugin.context import Origin, ProviderContext
 from toolchain.kubernetes_plugin.errors import ClusterError
 from toolchain.kubernetes_plugin.outcome import InitializationError, OperationError
-from toolchain.kubernetes_plugin.properties import Properties, contains_unknown
 from toolchain.kubernetes_plugin.readiness import NotReady, wait_until_deleted, wait_until_ready
 from toolchain.kubernetes_plugin.readiness.rules import Operation
 from toolchain.kubernetes_plugin.secret_marks import redacted
 from toolchain.kubernetes_plugin.types import ResourceType
+from toolchain.plugin.properties import Properties, contains_unknown
 
 UNREACHABLE_WAY_OUT: Final = (
     "If the cluster was deleted, this resource can be removed from the state by running the "

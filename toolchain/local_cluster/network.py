@@ -21,7 +21,7 @@ from toolchain.local_cluster.errors import LocalClusterError
 
 NODE_INTERFACE = "eth0"
 
-_LINK_POOLS = (
+LINK_POOLS = (
     IPv4Network("10.231.0.0/16"),
     IPv4Network("172.30.240.0/20"),
     IPv4Network("192.168.231.0/24"),
@@ -85,15 +85,13 @@ def plan(taken: Iterable[IPv4Network], links: Iterable[IPv4Network]) -> Network:
     link = next(
         (
             candidate
-            for candidate in chain.from_iterable(
-                pool.subnets(new_prefix=30) for pool in _LINK_POOLS
-            )
+            for candidate in chain.from_iterable(pool.subnets(new_prefix=30) for pool in LINK_POOLS)
             if candidate not in used and not _overlaps(candidate, busy)
         ),
         None,
     )
     if link is None:
-        pools = ", ".join(map(str, _LINK_POOLS))
+        pools = ", ".join(map(str, LINK_POOLS))
         raise LocalClusterError(
             f"no address range is free for the node: the machine's routes cover {pools}; "
             "remove a route, or a cluster with `make down`"

@@ -90,6 +90,9 @@ ip link set lo up
 ip address add {node_ip}/30 dev {interface}
 ip link set {interface} up
 ip route add default via {host_ip}
+# A pod has a route of its own while it lives; what is sent to one that has gone is refused here
+# and does not leave by the default route.
+ip route add unreachable {pods}
 echo 1 >/proc/sys/net/ipv4/ip_forward
 : >{ready}
 exec {svscan} {services}
@@ -136,6 +139,7 @@ def init_script(
         resolv_conf=quote(str(resolv_conf)),
         node_ip=network.node_ip,
         host_ip=network.host_ip,
+        pods=network.pods,
         interface=NODE_INTERFACE,
         settings=" ".join(KERNEL_SETTINGS),
         link_wait=LINK_WAIT,

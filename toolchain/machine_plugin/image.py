@@ -2,9 +2,9 @@
 
 from toolchain import images, local_cluster
 from toolchain.errors import SlipwayError
-from toolchain.kubernetes_plugin.properties import Properties
 from toolchain.machine_plugin.resource import Call, Checked, Difference, Inputs, Live, changed
 from toolchain.machine_plugin.store import StoreError, parse
+from toolchain.plugin.properties import Properties
 
 PRESENT = "present"
 """Output: whether the node has the image. The kubelet removes images when its disk fills up."""

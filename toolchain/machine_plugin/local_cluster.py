@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from toolchain import local_cluster
-from toolchain.kubernetes_plugin.properties import UNKNOWN, Properties, Secret, contains_unknown
 from toolchain.local_cluster import ClusterSpec, ClusterState, LocalClusterError, PortForward
 from toolchain.local_cluster.spec import DISTRIBUTIONS
 from toolchain.machine_plugin.resource import (
@@ -15,6 +14,7 @@ from toolchain.machine_plugin.resource import (
     Live,
     changed,
 )
+from toolchain.plugin.properties import UNKNOWN, Properties, Secret, contains_unknown
 
 RUNNING = "running"
 IDENTITY = "identity"

@@ -5,7 +5,6 @@ import re
 from pathlib import Path, PurePosixPath
 
 from toolchain import local_cluster
-from toolchain.kubernetes_plugin.properties import UNKNOWN, Properties
 from toolchain.local_cluster.state import layout
 from toolchain.machine_plugin import claims
 from toolchain.machine_plugin.resource import (
@@ -17,6 +16,7 @@ from toolchain.machine_plugin.resource import (
     changed,
 )
 from toolchain.machine_plugin.store import LocalStore, StoreError, parse
+from toolchain.plugin.properties import UNKNOWN, Properties
 
 PRESENT = "present"
 """Output: whether the node has the file."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from toolchain.errors import SlipwayError
-from toolchain.kubernetes_plugin.properties import UNKNOWN, Properties
+from toolchain.plugin.properties import UNKNOWN, Properties
 from toolchain.progress import Report
 
 

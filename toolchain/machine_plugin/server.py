@@ -17,8 +17,6 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 
 from toolchain.errors import SlipwayError
-from toolchain.kubernetes_plugin.engine_log import EngineLog
-from toolchain.kubernetes_plugin.properties import Properties, from_struct, plain, to_struct
 from toolchain.machine_plugin import schema
 from toolchain.machine_plugin.resource import (
     Call,
@@ -27,6 +25,8 @@ from toolchain.machine_plugin.resource import (
     Resource,
     UnfinishedError,
 )
+from toolchain.plugin.engine_log import EngineLog
+from toolchain.plugin.properties import Properties, from_struct, plain, to_struct
 
 WORKERS = 32
 """Requests at once: twice what the engine sends by default on 4 cores."""

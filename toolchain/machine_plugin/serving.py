@@ -12,9 +12,9 @@ from typing import NoReturn
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from toolchain.kubernetes_plugin.engine_log import EngineLog
 from toolchain.machine_plugin.resource import Resource
 from toolchain.machine_plugin.server import WORKERS, Servicer
+from toolchain.plugin.engine_log import EngineLog
 
 STOP_SECONDS = 3.0
 """What requests get to answer in at the end: the engine kills a plug-in after 5 s."""

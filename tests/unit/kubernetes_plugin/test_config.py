@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from toolchain.kubernetes_plugin import config, kubeconfig
-from toolchain.kubernetes_plugin.properties import UNKNOWN, Secret
+from toolchain.plugin.properties import UNKNOWN, Secret
 
 URN = "urn:pulumi:dev::p::pulumi:providers:kubernetes::k"
 

@@ -12,7 +12,7 @@ from toolchain.kubernetes_plugin.diff import (
     parse_path,
 )
 from toolchain.kubernetes_plugin.immutable import replacing_paths
-from toolchain.kubernetes_plugin.properties import UNKNOWN
+from toolchain.plugin.properties import UNKNOWN
 
 
 def kinds(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:

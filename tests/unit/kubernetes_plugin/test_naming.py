@@ -7,7 +7,7 @@ import pytest
 
 from toolchain.kubernetes_plugin import naming
 from toolchain.kubernetes_plugin.naming import Autonaming, NamingError
-from toolchain.kubernetes_plugin.properties import UNKNOWN
+from toolchain.plugin.properties import UNKNOWN
 
 
 def test_an_object_without_a_name_gets_one_with_eight_digits_and_a_note() -> None:

@@ -9,11 +9,11 @@ from toolchain.kubernetes_plugin import checking, comparing, reading, state, wri
 from toolchain.kubernetes_plugin.config import Settings
 from toolchain.kubernetes_plugin.context import ProviderContext
 from toolchain.kubernetes_plugin.discovery import Discovery
-from toolchain.kubernetes_plugin.engine_log import Severity
 from toolchain.kubernetes_plugin.errors import UnreachableError
 from toolchain.kubernetes_plugin.outcome import OperationError
-from toolchain.kubernetes_plugin.properties import UNKNOWN, Secret
 from toolchain.kubernetes_plugin.session import Session
+from toolchain.plugin.engine_log import Severity
+from toolchain.plugin.properties import UNKNOWN, Secret
 
 URN = "urn:pulumi:dev::p::kubernetes:{}::thing"
 MAP_URN = URN.format("core/v1:ConfigMap")

@@ -4,8 +4,8 @@ import base64
 from typing import Any
 
 from toolchain.kubernetes_plugin import state
-from toolchain.kubernetes_plugin.properties import UNKNOWN, Secret, plain
 from toolchain.kubernetes_plugin.secret_marks import LAST_APPLIED, marked, redacted
+from toolchain.plugin.properties import UNKNOWN, Secret, plain
 
 MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}}

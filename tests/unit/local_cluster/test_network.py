@@ -62,7 +62,7 @@ def test_pods_and_services_never_overlap_each_other_or_the_links() -> None:
     for pods, services in network._CLUSTER_RANGES:
         assert not pods.overlaps(services)
         assert not any(
-            pool.overlaps(net) for pool in network._LINK_POOLS for net in (pods, services)
+            pool.overlaps(net) for pool in network.LINK_POOLS for net in (pods, services)
         )
 
 

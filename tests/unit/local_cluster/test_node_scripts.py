@@ -173,3 +173,9 @@ def test_listeners_are_found_in_the_kernels_table() -> None:
 def test_mounts_below_a_folder_are_found_and_others_are_not() -> None:
     assert Path("/proc") in node.mounts_below(Path("/"))
     assert node.mounts_below(Path("/proc-of-another")) == []
+
+
+def test_what_is_sent_to_a_pod_that_has_gone_does_not_leave_the_node(where: Layout) -> None:
+    assert (
+        f"ip route add unreachable {network.plan([], []).pods}" in init_script(where).splitlines()
+    )

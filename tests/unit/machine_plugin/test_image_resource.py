@@ -8,8 +8,8 @@ import pytest
 from tests.unit.machine_plugin.machine import IDENTITY, Machine
 from toolchain import images, local_cluster
 from toolchain.errors import SlipwayError
-from toolchain.kubernetes_plugin.properties import UNKNOWN
 from toolchain.machine_plugin.image import ImageResource
+from toolchain.plugin.properties import UNKNOWN
 
 RESOURCE = ImageResource()
 STORE = f"local:c/{IDENTITY}"

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tests.unit.machine_plugin.machine import IDENTITY, Machine
-from toolchain.kubernetes_plugin.properties import UNKNOWN, Secret
 from toolchain.machine_plugin.local_cluster import LocalClusterResource
 from toolchain.machine_plugin.resource import Failure
+from toolchain.plugin.properties import UNKNOWN, Secret
 
 RESOURCE = LocalClusterResource()
 INPUTS: dict[str, Any] = {

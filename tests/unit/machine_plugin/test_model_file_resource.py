@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.unit.machine_plugin.machine import IDENTITY, Machine
-from toolchain.kubernetes_plugin.properties import UNKNOWN
 from toolchain.local_cluster import state as cluster_state
 from toolchain.machine_plugin.model_file import ModelFileResource
+from toolchain.plugin.properties import UNKNOWN
 
 RESOURCE = ModelFileResource()
 CONTENT = b"a model"

@@ -1,5 +1,8 @@
 """Requirements on what models of each format say of themselves and answer."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +181,15 @@ def test_a_datatype_that_the_protocol_cannot_carry_is_named(tmp_path: Path) -> N
     bfloat = (TensorProto.BFLOAT16, [1])
     with pytest.raises(ModelError, match=r"'X' is a tensor\(bfloat16\)"):
         models.load(onnx_file(tmp_path, "Identity", X=bfloat, Y=bfloat), "onnx")
+
+
+def test_the_runtime_reports_no_model_to_its_maker_whatever_the_environment_says() -> None:
+    script = "import slipway_server.models, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "ORT_DISABLE_TELEMETRY": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "1"

@@ -53,3 +53,10 @@ def test_the_engine_looks_for_plugins_unless_the_stand_in_is_in_use(tmp_path: Pa
     name = "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"
     assert variables(tmp_path)[name] == "true"
     assert name not in variables(tmp_path, stand_in=False)
+
+
+def test_no_proxy_stands_between_the_engine_and_a_local_cluster(tmp_path: Path) -> None:
+    found = variables(tmp_path, HTTPS_PROXY="http://proxy:3128", NO_PROXY="intranet")
+    assert found["NO_PROXY"].split(",")[:3] == ["intranet", "127.0.0.1", "localhost"]
+    assert "10.231.0.0/16" in found["NO_PROXY"]
+    assert "NO_PROXY" not in variables(tmp_path)

@@ -1,7 +1,7 @@
 """The main job on real pods, as its users do it: up, predict, change, break, recover, down.
 
-The tests share one stack and run in the order of this file: each leaves the stack as the next one
-expects it.
+The tests run in the order of this file: each leaves the stack as the next one expects it. The file
+comes after the others that share the stack, since it ends with the stack's destruction.
 """
 
 import base64
@@ -159,7 +159,7 @@ def test_a_preview_shows_exactly_the_value_that_was_changed(
     ]
     checkout.pulumi("up", "--yes", "--skip-preview")
     ready = "jsonpath={.items[0].status.readyReplicas}"
-    selector = "--selector=app.kubernetes.io/name=digits"
+    selector = "--selector=app.kubernetes.io/instance=digits"
     found = kubectl(checkout, "get", "deployments", "-A", selector, f"--output={ready}")
     assert found == "2"
     assert changes(checkout) == []
@@ -167,7 +167,7 @@ def test_a_preview_shows_exactly_the_value_that_was_changed(
 
 def test_a_changed_server_rolls_the_pods(checkout: Checkout, served: Run) -> None:
     image = "jsonpath={.items[*].spec.containers[*].image}"
-    selector = "--selector=app.kubernetes.io/name=digits"
+    selector = "--selector=app.kubernetes.io/instance=digits"
     arguments = ("get", "pods", "-A", selector, f"--output={image}")
     before = set(kubectl(checkout, *arguments).split())
     source = checkout.folder / "apps/serving/server/slipway_server/__init__.py"

@@ -3,7 +3,7 @@
 import pytest
 from google.protobuf import struct_pb2
 
-from toolchain.kubernetes_plugin.properties import (
+from toolchain.plugin.properties import (
     UNKNOWN,
     Secret,
     contains_secret,

@@ -1,0 +1,1 @@
+"""What every plug-in of the engine here needs, whatever it provides."""
