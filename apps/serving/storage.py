@@ -80,7 +80,9 @@ class ModelVolume(pulumi.ComponentResource):
         volume = core.PersistentVolume(
             f"{resource_name}-volume",
             metadata=meta.ObjectMetaArgs(
-                name=naming.fit(f"{args.team}-{resource_name}-{version}"), labels=args.labels
+                # A dot, which neither name may hold: hyphens alone could make two models meet.
+                name=naming.fit(f"{args.team}.{resource_name}-{version}"),
+                labels=args.labels,
             ),
             spec=core.PersistentVolumeSpecArgs(
                 capacity=capacity,

@@ -19,9 +19,11 @@ config:
 """
 
 
-def _run(folder: Path, monkeypatch: pytest.MonkeyPatch, models: bytes = ONNX) -> Program:
+def _run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, models: bytes = ONNX, stack: str = STACK
+) -> Program:
     path = folder / "Pulumi.test.yaml"
-    path.write_text(STACK)
+    path.write_text(stack)
     (folder / "project").mkdir(exist_ok=True)
     return mocked_program.run(path, folder / "project", monkeypatch, models=models)
 
@@ -97,6 +99,16 @@ def test_a_changed_model_gets_a_volume_of_its_own_and_rolls_the_pods(
     templates = [_spec(run, "kubernetes:apps/v1:Deployment") for run in (program, changed)]
     assert templates[0]["template"]["metadata"] != templates[1]["template"]["metadata"]
     assert templates[0]["selector"] == templates[1]["selector"]
+
+
+def test_models_whose_names_join_alike_keep_volumes_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teams = STACK.replace("text: {}", "vision-eu: {}").replace("team: text", "team: vision-eu")
+    stack = teams.replace("digits:", "eu-digits:").replace("topics:", "digits:")
+    program = _run(tmp_path, monkeypatch, stack=stack)
+    volumes = program.of_type("kubernetes:core/v1:PersistentVolume")
+    assert len({volume.inputs["metadata"]["name"] for volume in volumes}) == 2
 
 
 def test_a_new_version_takes_over_before_the_old_one_goes(program: Program) -> None:
