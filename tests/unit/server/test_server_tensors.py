@@ -2,6 +2,7 @@
 
 import json
 import math
+import tracemalloc
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -112,6 +113,27 @@ def test_nothing_is_coerced(datatype: str, data: list[Any], words: str) -> None:
         echo(datatype, data)
     assert words in str(caught.value)
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_one_long_string_among_numbers_does_not_multiply_its_memory(nested: bool) -> None:
+    values: list[Any] = ["a" * 10_000, *[0.0] * 999]
+    tracemalloc.start()
+    try:
+        with pytest.raises(RequestError, match="not numbers only"):
+            decode("X", "FP32", [1, 1000], [values] if nested else values)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20
+
+
+def test_data_that_is_nested_as_deep_as_json_allows_is_refused() -> None:
+    data: list[Any] = []
+    for _ in range(1000):
+        data = [data]
+    with pytest.raises(RequestError, match="^input 'X' "):
+        decode("X", "FP32", [1], data)
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,8 @@ def decode(name: str, datatype: str, shape: Sequence[int], data: list[Any]) -> A
     Raises:
         RequestError: The data does not hold what `datatype` and `shape` say.
     """
+    if datatype != BYTES and _holds_text(data):
+        raise _not_only(name, datatype)
     try:
         raw = np.array(data, dtype=object if datatype in _AS_OBJECTS else None)
     except ValueError:
@@ -105,6 +107,29 @@ def encode(array: Array) -> Array | list[Any]:
     ]
 
 
+def _holds_text(data: list[Any]) -> bool:
+    """Tell whether nested lists hold a string anywhere.
+
+    numpy would give every value of such a tensor the room of its longest string: a request of some
+    hundred kilobytes could take gigabytes. Not recursive, because a request may nest deeper than
+    Python recurses.
+    """
+    pending = [data]
+    while pending:
+        values = pending.pop()
+        kinds = set(map(type, values))
+        if str in kinds:
+            return True
+        if list in kinds:
+            pending.extend(value for value in values if type(value) is list)
+    return False
+
+
+def _not_only(name: str, datatype: str) -> RequestError:
+    expected = _EXPECTED[DATATYPES[datatype].kind]
+    return RequestError(f"input '{name}' is {datatype}, but its data is not {expected} only")
+
+
 def _convert(name: str, datatype: str, raw: Array) -> Array:
     target = DATATYPES[datatype]
     if datatype == BYTES:
@@ -120,9 +145,7 @@ def _convert(name: str, datatype: str, raw: Array) -> Array:
     else:
         accepted = raw.dtype.kind in _ACCEPTED[target.kind]
     if not accepted:
-        raise RequestError(
-            f"input '{name}' is {datatype}, but its data is not {_EXPECTED[target.kind]} only"
-        )
+        raise _not_only(name, datatype)
     if target.kind == "f":
         try:
             with np.errstate(over="raise"):
