@@ -132,7 +132,7 @@ def test_data_that_is_nested_as_deep_as_json_allows_is_refused() -> None:
     data: list[Any] = []
     for _ in range(1000):
         data = [data]
-    with pytest.raises(RequestError, match="^input 'X' "):
+    with pytest.raises(RequestError, match=r"^input 'X' "):
         decode("X", "FP32", [1], data)
 
 
