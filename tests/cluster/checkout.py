@@ -6,27 +6,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tests.running import Run, run
+
 ROOT = Path(__file__).resolve().parents[2]
-_LIMIT_SECONDS = 1200
-
-
-@dataclass(frozen=True)
-class Run:
-    """A command that has ended.
-
-    Attributes:
-        code: Exit code.
-        text: What it printed, both streams.
-    """
-
-    code: int
-    text: str
 
 
 class Checkout:
@@ -67,7 +54,12 @@ class Checkout:
             arguments: `up`, `preview`, `down` or another command with its arguments.
             expect: The exit code that it has to have; `None` for any.
         """
-        return self._run([sys.executable, "-m", "toolchain", *arguments], os.environ, expect)
+        return run(
+            [sys.executable, "-m", "toolchain", *arguments],
+            folder=self.folder,
+            variables=os.environ,
+            expect=expect,
+        )
 
     def start(self, *arguments: str, log: Path) -> subprocess.Popen[bytes]:
         """Start what a make target runs, in a process group of its own; it prints to a file."""
@@ -83,10 +75,11 @@ class Checkout:
 
     def pulumi(self, *arguments: str, expect: int | None = 0) -> Run:
         """Run the engine as a person does in `make shell`, on the stack `local`."""
-        return self._run(
+        return run(
             ["pulumi", "--non-interactive", *arguments, "--stack", "local"],
-            self.shell_variables(),
-            expect,
+            folder=self.folder,
+            variables=self.shell_variables(),
+            expect=expect,
         )
 
     def shell_variables(self) -> dict[str, str]:
@@ -113,21 +106,6 @@ class Checkout:
         exported = json.loads(self.pulumi("stack", "export").text)
         assert isinstance(exported, dict)
         return exported
-
-    def _run(self, command: list[str], variables: Mapping[str, str], expect: int | None) -> Run:
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=dict(variables),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_LIMIT_SECONDS,
-            check=False,
-        )
-        assert expect is None or done.returncode == expect, done.stdout
-        return Run(done.returncode, done.stdout)
 
 
 def _copy(folder: Path) -> None:

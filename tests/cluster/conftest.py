@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.checkout import Checkout, Run
+from tests.cluster.checkout import Checkout
+from tests.running import Run
 from toolchain import local_cluster
 
 CLUSTER = "slipway-test"

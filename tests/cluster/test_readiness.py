@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.checkout import Run
 from tests.cluster.conftest import CLUSTER
+from tests.running import Run
 from toolchain import images, local_cluster
 from toolchain.kubernetes_plugin.cluster import Cluster
 from toolchain.kubernetes_plugin.readiness import NotReady, wait_until_deleted, wait_until_ready

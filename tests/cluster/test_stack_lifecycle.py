@@ -21,7 +21,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.checkout import Checkout, Run
+from tests.cluster.checkout import Checkout
+from tests.running import Run
 from toolchain import local_cluster
 from toolchain.local_cluster import node
 

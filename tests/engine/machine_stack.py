@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.running import run
 from toolchain import env, programs, project
 
 STACK = "dev"
@@ -75,18 +76,14 @@ class Stack:
             arguments: Command and options.
             succeeds: What the command has to do.
         """
-        done = subprocess.run(
+        done = run(
             self._command(*arguments),
-            cwd=self.project,
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+            folder=self.project,
+            variables=self._environment(),
+            expect=None,
         )
-        assert (done.returncode == 0) is succeeds, done.stdout
-        return done.stdout
+        assert (done.code == 0) is succeeds, done.text
+        return done.text
 
     def up(self, *options: str, succeeds: bool = True) -> str:
         """Run `pulumi up` without its preview."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from infra import versions
+from tests.running import Run, run
 from toolchain import programs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,19 +29,6 @@ provider = k8s.Provider("cluster", kubeconfig=pulumi.Output.secret(kubeconfig),
                         cluster_identifier="tests", **globals().get("PROVIDER", {}))
 opts = pulumi.ResourceOptions(provider=provider)
 """
-
-
-@dataclass(frozen=True)
-class Run:
-    """One finished run of the engine.
-
-    Attributes:
-        code: Exit code.
-        text: What it printed, both streams.
-    """
-
-    code: int
-    text: str
 
 
 @dataclass
@@ -111,19 +99,13 @@ class Workspace:
             expect: The exit code that it has to have; `None` for any.
             variables: More environment variables.
         """
-        done = subprocess.run(
+        return run(
             self.command(*arguments),
-            cwd=self.folder,
-            env={**self._variables, **(variables or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_LIMIT_SECONDS,
-            check=False,
+            folder=self.folder,
+            variables={**self._variables, **(variables or {})},
+            expect=expect,
+            limit=_LIMIT_SECONDS,
         )
-        assert expect is None or done.returncode == expect, done.stdout
-        return Run(done.returncode, done.stdout)
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line of the engine for a command."""
