@@ -1,6 +1,7 @@
 """Requirements on the server as a process: start, load, overload and end."""
 
 import copy
+import json
 import signal
 import socket
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from slipway_server.app import HELD_BODIES
 from slipway_server.server import listen
 from tests.unit.server.process import Answer, ServerProcess, read
 
@@ -75,6 +77,27 @@ def test_a_full_queue_is_refused_while_health_answers(
         assert asking.answer is not None
         answers.append(asking.answer.status)
     assert sorted(answers) == [200, 200, 503]
+
+
+def test_bodies_beyond_what_may_be_held_are_refused_until_there_is_room_again(
+    blocking: ServerProcess, tmp_path: Path
+) -> None:
+    (tmp_path / "release").touch()
+    body = json.dumps(REQUEST).encode().ljust(900)
+
+    def status() -> int:
+        return blocking.ask("POST", INFER, body).status
+
+    assert status() == 200
+    unfinished = [blocking.connect() for _ in range(HELD_BODIES)]
+    for connection in unfinished:
+        connection.putrequest("POST", INFER)
+        connection.putheader("Content-Length", "1000")
+        connection.endheaders(b" " * 999)
+    wait_until(lambda: status() == 503, "a body too many is refused")
+    for connection in unfinished:
+        connection.close()
+    wait_until(lambda: status() == 200, "there is room again")
 
 
 def test_sigterm_turns_unready_at_once_and_finishes_what_is_in_flight(

@@ -19,6 +19,10 @@ from slipway_server.protocol import ServedModel
 RETRY_AFTER_SECONDS = 1
 """What a refused client is told to wait: a queue that lasts longer means too few replicas."""
 
+HELD_BODIES = 8
+"""How many of the largest bodies may be held at once, those of waiting requests included; more are
+refused with status 503, so that a pod's memory does not depend on how many clients there are."""
+
 BINARY_HEADER = "inference-header-content-length"
 
 
@@ -39,6 +43,7 @@ class Service:
         self.draining = False
         self._pool = pool
         self._max_body = max_body
+        self._held = 0
 
     @property
     def ready(self) -> bool:
@@ -80,16 +85,22 @@ class Service:
         served = self._find(request.path_params)
         if BINARY_HEADER in request.headers:
             raise RequestError("the binary tensor data extension is not supported, send JSON")
-        body = await self._read_body(request)
-        return _json(await self._pool.run(served.infer, body))
-
-    async def _read_body(self, request: Request) -> bytes:
         body = bytearray()
+        try:
+            await self._read_body(request, body)
+            return _json(await self._pool.run(served.infer, body))
+        finally:
+            self._held -= len(body)
+
+    async def _read_body(self, request: Request, body: bytearray) -> None:
+        """Append a request's body, and count what is held of it."""
         async for chunk in request.stream():
             body += chunk
+            self._held += len(chunk)
             if len(body) > self._max_body:
                 raise RequestError(f"the request is larger than {self._max_body} bytes", status=413)
-        return bytes(body)
+            if self._held > HELD_BODIES * self._max_body:
+                raise RequestError("overloaded: too many large requests at once", status=503)
 
     async def _model_metadata(self, request: Request) -> Response:
         return _json(orjson.dumps(self._find(request.path_params).metadata()))

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from slipway_server.errors import RequestError
 
-Call = Callable[[bytes], bytes]
+Call = Callable[[bytearray], bytes]
 
 
 class _Job(NamedTuple):
     call: Call
-    argument: bytes
+    argument: bytearray
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[bytes]
 
@@ -42,7 +42,7 @@ class InferencePool:
         for thread in self._threads:
             thread.start()
 
-    async def run(self, call: Call, argument: bytes) -> bytes:
+    async def run(self, call: Call, argument: bytearray) -> bytes:
         """Run a call and return its result.
 
         Raises:

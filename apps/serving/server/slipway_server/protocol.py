@@ -41,7 +41,7 @@ class ServedModel:
             "outputs": [spec.metadata() for spec in self.model.outputs],
         }
 
-    def infer(self, body: bytes) -> bytes:
+    def infer(self, body: bytes | bytearray) -> bytes:
         """Answer an inference request.
 
         Raises:
@@ -59,7 +59,7 @@ class ServedModel:
         return orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _parse(body: bytes) -> dict[str, Any]:
+def _parse(body: bytes | bytearray) -> dict[str, Any]:
     try:
         request = orjson.loads(body)
     except orjson.JSONDecodeError as error:
