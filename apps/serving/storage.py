@@ -69,7 +69,8 @@ class ModelVolume(pulumi.ComponentResource):
         version = short_digest(args.digest)
         capacity = {"storage": f"{math.ceil(args.size / _MEBIBYTE)}Mi"}
         access_modes = ["ReadOnlyMany"]
-        claim = naming.fit(f"{resource_name}-{version}")
+        # With dots, which no part may hold: hyphens alone could make the names of two models meet.
+        claim = naming.fit(f"{resource_name}.{version}")
         file = machine.ModelFile(
             f"{resource_name}-file",
             source=args.source,
@@ -80,9 +81,7 @@ class ModelVolume(pulumi.ComponentResource):
         volume = core.PersistentVolume(
             f"{resource_name}-volume",
             metadata=meta.ObjectMetaArgs(
-                # A dot, which neither name may hold: hyphens alone could make two models meet.
-                name=naming.fit(f"{args.team}.{resource_name}-{version}"),
-                labels=args.labels,
+                name=naming.fit(f"{args.team}.{resource_name}.{version}"), labels=args.labels
             ),
             spec=core.PersistentVolumeSpecArgs(
                 capacity=capacity,
