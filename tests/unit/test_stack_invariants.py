@@ -36,6 +36,16 @@ def test_there_is_a_stack_file_to_hold_the_program_to() -> None:
     assert mocked_program.STACK_FILES
 
 
+def test_the_program_has_what_the_other_tests_look_at(program: Program) -> None:
+    assert list(program.pods())
+    for type_ in (
+        "pulumi:providers:kubernetes",
+        "kubernetes:core/v1:Namespace",
+        "kubernetes:core/v1:Service",
+    ):
+        assert program.of_type(type_), type_
+
+
 def test_every_resource_takes_an_explicit_provider(program: Program) -> None:
     for resource in program.resources:
         package = resource.type.split(":")[0]
