@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import statistics
+import struct
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ READY_SECONDS = 60
 """Longest wait for an endpoint: a gateway takes a second or two to learn of a new route."""
 
 _POLL_SECONDS = 0.1
+_FLOAT_LAYOUTS = {"FP16": "<e", "FP32": "<f"}
 
 
 class CheckError(Exception):
@@ -76,8 +78,8 @@ def check_model(
         for number, (row, expected, label) in enumerate(holdout.examples()):
             where = f"model {name}, row {number}"
             latency, answer = _ask(where, version, client, infer_request(holdout, row), deadline)
-            predicted = _prediction(where, holdout.output, answer)
-            if predicted != expected:
+            predicted, datatype = _prediction(where, holdout.output, answer)
+            if _as_datatype(predicted, datatype) != _as_datatype(expected, datatype):
                 raise CheckError(
                     f"{where}: predicted {predicted!r} through the gateway, {expected!r} offline"
                 )
@@ -150,11 +152,26 @@ def _ask(
         time.sleep(_POLL_SECONDS)
 
 
-def _prediction(where: str, output: str, answer: Mapping[str, Any]) -> Any:
+def _prediction(where: str, output: str, answer: Mapping[str, Any]) -> tuple[Any, str]:
+    """Return the prediction and the datatype of its tensor."""
     for tensor in answer["outputs"]:
         if tensor["name"] == output:
-            return tensor["data"][0]
+            return tensor["data"][0], tensor["datatype"]
     raise CheckError(f"{where}: the answer has no output `{output}`")
+
+
+def _as_datatype(value: Any, datatype: str) -> Any:
+    """Return a number as its datatype holds it: JSON may write one FP32 as 0.1 or with 17 digits.
+
+    Anything else, and a number that the datatype cannot hold, stays as it is.
+    """
+    layout = _FLOAT_LAYOUTS.get(datatype)
+    if layout is None or not isinstance(value, float):
+        return value
+    try:
+        return struct.unpack(layout, struct.pack(layout, value))[0]
+    except OverflowError:
+        return value
 
 
 def _output(name: str, outputs: Mapping[str, Any]) -> tuple[str, str]:

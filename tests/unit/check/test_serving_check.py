@@ -29,7 +29,12 @@ Answer = Callable[[int], tuple[int, Any]]
 
 def correct(value: int) -> tuple[int, Any]:
     """Answer as the offline model did: the first number of the row."""
-    return 200, {"model_version": VERSION, "outputs": [{"name": "label", "data": [value]}]}
+    return predicting(value, "INT64")
+
+
+def predicting(value: Any, datatype: str) -> tuple[int, Any]:
+    tensor = {"name": "label", "datatype": datatype, "shape": [1], "data": [value]}
+    return 200, {"model_version": VERSION, "outputs": [tensor]}
 
 
 class Gateway(ThreadingHTTPServer):
@@ -102,6 +107,28 @@ def test_every_row_is_one_request_over_one_connection() -> None:
         "inputs": [{"name": "X", "shape": [1, 2], "datatype": "FP32", "data": [1, 0.5]}],
         "outputs": [{"name": "label"}],
     }
+
+
+@pytest.mark.parametrize(
+    ("datatype", "offline", "equal"),
+    [
+        ("FP32", 0.10000000149011612, True),
+        ("FP32", 0.10000000894069672, False),
+        ("FP32", 1e300, False),
+        ("FP16", 0.0999755859375, True),
+        ("FP64", 0.10000000149011612, False),
+    ],
+)
+def test_a_number_is_compared_as_its_datatype_holds_it(
+    datatype: str, offline: float, equal: bool
+) -> None:
+    regression = holdout(rows=[[1.0, 0.5]], expected=[offline], labels=[0.1])
+    with serving(lambda value: predicting(0.1, datatype)) as gateway:
+        if equal:
+            check.check_model("price", gateway.url, VERSION, regression)
+        else:
+            with pytest.raises(check.CheckError, match=r"predicted 0\.1 through the gateway"):
+                check.check_model("price", gateway.url, VERSION, regression)
 
 
 def test_the_check_waits_until_the_route_is_there() -> None:
