@@ -88,9 +88,11 @@ def serving(answer: Answer, unready: int = 0) -> Iterator[Gateway]:
     with Gateway(answer, unready) as gateway:
         thread = threading.Thread(target=gateway.serve_forever, args=(0.01,))
         thread.start()
-        yield gateway
-        gateway.shutdown()
-        thread.join()
+        try:
+            yield gateway
+        finally:
+            gateway.shutdown()
+            thread.join()
 
 
 def holdout(**changes: Any) -> Holdout:
