@@ -5,8 +5,9 @@ secret in the program is secret in what comes back from the cluster.
 """
 
 import base64
-import binascii
+import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from toolchain.plugin.properties import Properties, Secret, contains_secret, plain
@@ -30,13 +31,17 @@ def marked(values: Mapping[str, Any], inputs: Mapping[str, Any] | None) -> Prope
     result = dict(values)
     if result.get("kind") == "Secret":
         _mark_secret_kind(result)
-        return result
-    for key, given in (inputs or {}).items():
+    return _marked_as(inputs or {}, result)
+
+
+def _marked_as(inputs: Mapping[str, Any], values: Mapping[str, Any]) -> Properties:
+    result = dict(values)
+    for key, given in inputs.items():
         if key not in result:
             continue
         value = result[key]
         if isinstance(value, Mapping) and isinstance(given, Mapping):
-            result[key] = marked(value, given)
+            result[key] = _marked_as(given, value)
         elif not isinstance(value, Secret) and contains_secret(given):
             result[key] = Secret(value)
     return result
@@ -78,8 +83,11 @@ def _secret_texts(value: Any, secret: bool) -> Iterator[str]:
 
 
 def _spellings(value: str) -> Iterator[str]:
-    yield value
-    try:
-        yield base64.b64decode(value, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return
+    """Return a secret as the server may write it: as it is, quoted, or decoded."""
+    texts = [value]
+    # What is not base64, or not of a text, has only itself to hide.
+    with suppress(ValueError):
+        texts.append(base64.b64decode(value, validate=True).decode())
+    for text in texts:
+        yield text
+        yield json.dumps(text, ensure_ascii=False)[1:-1]

@@ -5,7 +5,6 @@ object, and beside its fields `__inputs`, `__initialApiVersion` and `__fieldMana
 """
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -176,8 +175,10 @@ def _canonical_base64(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return base64.b64encode(base64.b64decode(value, validate=False)).decode()
-    except binascii.Error:
+        # The API server reads over line breaks, and over nothing else.
+        lines = value.replace("\r", "").replace("\n", "")
+        return base64.b64encode(base64.b64decode(lines, validate=True)).decode()
+    except ValueError:
         return value
 
 

@@ -1,7 +1,10 @@
 """The stored state, and what a refresh or an import makes of it."""
 
 import base64
+import json
 from typing import Any
+
+import pytest
 
 from toolchain.kubernetes_plugin import state
 from toolchain.kubernetes_plugin.secret_marks import LAST_APPLIED, marked, redacted
@@ -123,3 +126,41 @@ def test_a_message_about_a_secret_does_not_repeat_it() -> None:
     assert redacted(message, inputs) == 'spec.type: Unsupported value: "[secret]"; size 1 of yes'
     secret = {**SECRET, "data": {"password": encoded("correct-horse")}}
     assert redacted("correct-horse is no good", secret) == "[secret] is no good"
+
+
+def test_a_message_hides_a_secret_of_several_lines_as_the_server_quotes_it() -> None:
+    key = '-----BEGIN KEY-----\nabc"d\\e\n-----END KEY-----'
+    message = f"Invalid value: {json.dumps(key)}: too long"
+    assert (
+        redacted(message, {"spec": {"key": Secret(key)}}) == 'Invalid value: "[secret]": too long'
+    )
+
+
+def test_a_secret_in_any_script_is_hidden_and_breaks_nothing() -> None:
+    assert redacted("pässword is refused", {"x": Secret("pässword")}) == "[secret] is refused"
+
+
+def test_a_secret_field_of_a_secret_object_stays_secret_beside_its_data() -> None:
+    live = {**SECRET, "metadata": {"name": "a", "labels": {"team": "x"}}, "data": {"a": "eA=="}}
+    inputs = {**SECRET, "metadata": {"labels": {"team": Secret("x")}}, "data": {"a": "eA=="}}
+    result = marked(live, inputs)
+    assert result["metadata"]["labels"]["team"] == Secret("x")
+    assert result["data"] == Secret({"a": "eA=="})
+
+
+def test_a_reference_to_a_secret_object_keeps_the_marks_of_its_own() -> None:
+    reference = {"kind": "Secret", "name": "n"}
+    inputs = {"spec": {"ref": {**reference, "name": Secret("n")}}}
+    result = marked({"kind": "Widget", "spec": {"ref": reference}}, inputs)
+    assert result["spec"]["ref"] == {"kind": "Secret", "name": Secret("n")}
+
+
+@pytest.mark.parametrize("value", ["pass-word", "pässword", "a"])
+def test_what_is_not_base64_goes_to_the_server_as_it_is_to_be_refused(value: str) -> None:
+    secret = state.normalized({**SECRET, "data": {"a": value}})
+    assert secret["data"] == {"a": value}
+
+
+def test_base64_may_be_broken_into_lines() -> None:
+    secret = state.normalized({**SECRET, "data": {"a": "aGVs\nbG8=\n"}})
+    assert secret["data"] == {"a": "aGVsbG8="}
