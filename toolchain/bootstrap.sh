@@ -10,6 +10,16 @@ fail() {
     exit 1
 }
 
+install_venv() {
+    say "installing Debian's python3-venv"
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get install --yes --quiet --no-install-recommends python3-venv ||
+        { apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends \
+            python3-venv; }; } >/dev/null || fail "apt-get cannot install python3-venv"
+}
+can_install() { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; }
+is_done() { [ -x .venv/bin/python ] && [ "$(cat .venv/slipway-stamp 2>/dev/null)" = "$stamp" ]; }
+
 # A virtual environment that is active must not become the parent of the project's own.
 python=${SLIPWAY_PYTHON:-}
 if [ -z "$python" ]; then
@@ -21,14 +31,13 @@ if [ -z "$python" ]; then
         fi
     done
 fi
-if [ -z "$python" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
-    say "installing Debian's python3-venv"
-    { apt-get install --yes --quiet --no-install-recommends python3-venv ||
-        { apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends \
-            python3-venv; }; } >/dev/null
+if [ -z "$python" ] && can_install; then
+    install_venv
     python=python3
 fi
 [ -n "$python" ] || fail "no Python 3.11 or newer on PATH: install one, or name it in SLIPWAY_PYTHON"
+command -v "$python" >/dev/null 2>&1 ||
+    fail "there is no program $python: correct SLIPWAY_PYTHON"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "$python is older than Python 3.11: install a newer one, or name it in SLIPWAY_PYTHON"
 
@@ -37,7 +46,7 @@ stamp=$({
     "$python" -c 'import sys; print(sys.version, sys.base_prefix)'
     pwd
 } | sha256sum | cut -d ' ' -f 1)
-if [ -x .venv/bin/python ] && [ "$(cat .venv/slipway-stamp 2>/dev/null)" = "$stamp" ]; then
+if is_done; then
     exit 0
 fi
 
@@ -45,21 +54,23 @@ fi
 mkdir -p .state && chmod 700 .state
 exec 9>.state/bootstrap.lock
 flock 9
-if [ "$(cat .venv/slipway-stamp 2>/dev/null)" = "$stamp" ]; then
+if is_done; then
     exit 0
 fi
 
-if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
-    [ "$(id -u)" -eq 0 ] || fail "Python lacks venv: run \`sudo apt-get install python3-venv\`"
-    say "installing Debian's python3-venv"
-    { apt-get install --yes --quiet --no-install-recommends python3-venv ||
-        { apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends \
-            python3-venv; }; } >/dev/null
+has_venv() { "$python" -c 'import venv, ensurepip' 2>/dev/null; }
+if ! has_venv && can_install; then
+    install_venv
 fi
+has_venv ||
+    fail "$python lacks venv and ensurepip: install them (Debian: its package python3-venv), or" \
+        "name another Python in SLIPWAY_PYTHON"
 say "setting up .venv with $("$python" --version): about a minute"
 rm -f .venv/slipway-stamp
+# One of another Python is made anew, and so is one whose making was interrupted before it had pip.
 if ! .venv/bin/python -c 'import sys; sys.exit(sys.argv[1] != sys.base_prefix)' \
-    "$("$python" -c 'import sys; print(sys.base_prefix)')" 2>/dev/null; then
+    "$("$python" -c 'import sys; print(sys.base_prefix)')" 2>/dev/null ||
+    ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     rm -rf .venv
     "$python" -m venv .venv
 fi

@@ -1,0 +1,56 @@
+"""The script that makes `.venv`: an interrupted run is finished by the next one."""
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from toolchain import project
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A project with the script and a lock of nothing, so that pip needs no registry."""
+    (tmp_path / "toolchain").mkdir()
+    shutil.copy2(project.ROOT / "toolchain" / "bootstrap.sh", tmp_path / "toolchain")
+    (tmp_path / "requirements.lock").touch()
+    return tmp_path
+
+
+def bootstrap(
+    checkout: Path, python: str = sys.executable, expect: int = 0
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [checkout / "toolchain" / "bootstrap.sh"],
+        env={**os.environ, "SLIPWAY_PYTHON": python},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == expect, done.stderr
+    return done
+
+
+def test_an_environment_whose_making_was_interrupted_is_made_anew(checkout: Path) -> None:
+    venv.create(checkout / ".venv", with_pip=False)
+    bootstrap(checkout)
+    subprocess.run([checkout / ".venv/bin/python", "-m", "pip", "--version"], check=True)
+
+
+def test_an_environment_that_lost_its_python_is_made_anew_and_a_whole_one_kept(
+    checkout: Path,
+) -> None:
+    bootstrap(checkout)
+    assert bootstrap(checkout).stderr == ""
+    (checkout / ".venv/bin/python").unlink()
+    bootstrap(checkout)
+    assert (checkout / ".venv/bin/python").exists()
+
+
+def test_a_python_that_is_not_there_is_named(checkout: Path) -> None:
+    done = bootstrap(checkout, python="/no/such/python", expect=1)
+    assert done.stderr == "error: there is no program /no/such/python: correct SLIPWAY_PYTHON\n"
