@@ -7,7 +7,6 @@ with stays as it is.
 import json
 import os
 import resource
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import Any
 from apps.serving.holdout import Holdout
 from bench import load, memory, objects
 from tests.cluster.checkout import Checkout
+from tests.running import run
 from toolchain import local_cluster
 from toolchain.timings import VARIABLE as TIMINGS
 
@@ -62,7 +62,6 @@ class _Bench:
     def __init__(self, checkout: Checkout, report: Report) -> None:
         self.checkout = checkout
         self._report = report
-        self._shell: dict[str, str] | None = None
         self._url = checkout.endpoint + MODEL_PATH
 
     def up(self, timings: Path) -> dict[str, Any]:
@@ -107,9 +106,11 @@ class _Bench:
     def no_op(self, rounds: int) -> dict[str, Duration]:
         """Return the median time of a preview and an update that change nothing."""
         self._report("no-op preview and up")
-        self._pulumi("preview")
-        preview = [_timed(lambda: self._pulumi("preview")) for _ in range(rounds)]
-        up = [_timed(lambda: self._pulumi("up", "--yes", "--skip-preview")) for _ in preview]
+        self.checkout.pulumi("preview")
+        preview = [_timed(lambda: self.checkout.pulumi("preview")) for _ in range(rounds)]
+        up = [
+            _timed(lambda: self.checkout.pulumi("up", "--yes", "--skip-preview")) for _ in preview
+        ]
         return {"preview": _median(preview), "up": _median(up)}
 
     def apply(self, rounds: int, folder: Path) -> dict[str, Any]:
@@ -121,8 +122,8 @@ class _Bench:
         for number in range(rounds):
             self._report(f"pulumi up against kubectl apply, round {number + 1} of {rounds}")
             kubectl.delete()
-            self._pulumi("stack", "import", "--file", str(empty))
-            pulumi.append(_timed(lambda: self._pulumi("up", "--yes", "--skip-preview")))
+            self.checkout.pulumi("stack", "import", "--file", str(empty))
+            pulumi.append(_timed(lambda: self.checkout.pulumi("up", "--yes", "--skip-preview")))
             # Anew, because some of the names are new.
             kubectl = self._kubectl(folder)
             kubectl.delete()
@@ -140,27 +141,9 @@ class _Bench:
         return _timed(lambda: self.checkout.slipway("down"))
 
     def _kubectl(self, folder: Path) -> "_Kubectl":
-        exported = self._pulumi("stack", "export", "--show-secrets")
+        exported = self.checkout.pulumi("stack", "export", "--show-secrets").text
         state = json.loads(exported[exported.index("{\n") :])
         return _Kubectl(self.checkout, objects.manifests(state), folder)
-
-    def _pulumi(self, *arguments: str) -> str:
-        """Run the engine as in `make shell`, whose start is not part of what is timed."""
-        if self._shell is None:
-            self._shell = self.checkout.shell_variables()
-        done = subprocess.run(
-            ["pulumi", "--non-interactive", *arguments, "--stack", "local"],
-            cwd=self.checkout.folder,
-            env=self._shell,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise RuntimeError(f"pulumi {arguments[0]} failed: {done.stdout[-2000:]}")
-        return done.stdout
 
     def _holdout(self) -> Holdout:
         return Holdout.read(self.checkout.folder / "examples" / MODEL / "build" / "holdout.json")
@@ -176,7 +159,8 @@ class _Kubectl:
         kubeconfig = folder / "kubeconfig"
         kubeconfig.touch(mode=0o600)
         kubeconfig.write_text(state.kubeconfig)
-        self._env = checkout.shell_variables() | {"KUBECONFIG": str(kubeconfig)}
+        self._folder = folder
+        self._env = {**checkout.shell, "KUBECONFIG": str(kubeconfig)}
         self.count = len(manifests)
         first = [one for one in manifests if one["kind"] in objects.FIRST_KINDS]
         rest = [one for one in manifests if one["kind"] not in objects.FIRST_KINDS]
@@ -209,16 +193,7 @@ class _Kubectl:
             self._run("delete", "--wait", "-f", str(path))
 
     def _run(self, *arguments: str) -> None:
-        done = subprocess.run(
-            ["kubectl", *arguments],
-            env=self._env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise RuntimeError(f"kubectl {arguments[0]} failed: {done.stdout[:2000]}")
+        run(["kubectl", *arguments], folder=self._folder, variables=self._env)
 
 
 def _timed(action: Callable[[], object]) -> Duration:

@@ -7,10 +7,13 @@ cannot branch on what it cannot see. Where clusters differ, `ClusterTraits` says
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+
+GATEWAY_API: Final = "gateway.networking.k8s.io/v1"
+"""API version of the Gateway and of the routes that attach to it."""
 
 
 @dataclass(frozen=True)

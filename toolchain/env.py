@@ -66,7 +66,7 @@ def variables(
     env["SLIPWAY_ROOT"] = str(project.ROOT)
     env["PULUMI_HOME"] = str(home)
     env["PULUMI_SKIP_UPDATE_CHECK"] = "1"
-    # Text from outside the programs, such as a locale's digits, never gets into a plan.
+    # What the program prints is seen when it prints it.
     env["PYTHONUNBUFFERED"] = "1"
     _bypass_proxies(env)
     if stand_in:

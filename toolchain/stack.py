@@ -1,6 +1,5 @@
 """What `make up`, `make preview` and `make down` do with a stack."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -22,8 +21,6 @@ MANIFESTS: Final = ("gateway-api-crds",)
 
 IMAGE_TOOLS: Final = ("mmdebstrap", "pause", "coredns", "traefik")
 """What the images of a local stack are made with and of."""
-
-_CHECK = "apps.serving.check"
 
 
 class Stack:
@@ -59,7 +56,7 @@ class Stack:
             engine.select()
             engine.up([*self._unattended(), *arguments])
         with self._timings.phase("predictions"):
-            self._predict()
+            self._python("apps.serving.check", "--stack", self.name)
         self._report(self._timings.line())
         self._timings.write()
 
@@ -87,16 +84,18 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a shell for this stack, with all its programs obtained."""
-        programs.ensure(env.TOOLS, self._report)
-        stand_in = plugins.ensure_kubernetes(self._report)
-        variables = env.variables(self.name, os.environ, stand_in=stand_in)
+        variables = self._engine_variables()
         return {**variables, "PATH": env.search_path(variables["PATH"], [*env.TOOLS, "helm"])}
 
     def _engine(self) -> Engine:
+        variables = self._engine_variables()
+        return Engine(programs.path("pulumi"), self.name, variables, self._report)
+
+    def _engine_variables(self) -> dict[str, str]:
+        """Return the engine's environment, with the engine and its plug-in obtained."""
         programs.ensure(env.TOOLS, self._report)
         stand_in = plugins.ensure_kubernetes(self._report)
-        variables = env.variables(self.name, os.environ, stand_in=stand_in)
-        return Engine(programs.path("pulumi"), self.name, variables, self._report)
+        return env.variables(self.name, os.environ, stand_in=stand_in)
 
     def _read(self, *, check_files: bool) -> Settings:
         try:
@@ -136,10 +135,6 @@ class Stack:
             }
         ):
             self._python(f"examples.{example.name}.train")
-
-    def _predict(self) -> None:
-        if importlib.util.find_spec(_CHECK) is not None:
-            self._python(_CHECK, "--stack", self.name)
 
     def _python(self, module: str, *arguments: str) -> None:
         done = subprocess.run(

@@ -12,7 +12,7 @@ from pulumi_kubernetes.meta import v1 as meta
 from apps.serving import routes, storage
 from apps.serving.runtimes import PORT, PROTOCOL, RUNTIMES
 from infra import hardening, machine, naming
-from infra.contract import ClusterHandle, Placement, PlatformHandle, TeamReference
+from infra.contract import GATEWAY_API, ClusterHandle, Placement, PlatformHandle, TeamReference
 from infra.settings import Artifact, ModelSettings, ResourceSettings
 
 _CONTAINER: Final = "server"
@@ -249,7 +249,7 @@ class Model(pulumi.ComponentResource):
         """Lead a path to the model's pods."""
         kubernetes.apiextensions.CustomResource(
             self._name,
-            api_version=routes.API_VERSION,
+            api_version=GATEWAY_API,
             kind="HTTPRoute",
             metadata=self._metadata({"pulumi.com/waitFor": routes.ACCEPTED}),
             spec=routes.http_route(self._args.platform.gateway, path, service=self._name, port=80),

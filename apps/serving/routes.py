@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from infra.contract import GatewayReference
 
-API_VERSION: Final = "gateway.networking.k8s.io/v1"
 # What `pulumi.com/waitFor` waits for: the gateway takes the route.
 ACCEPTED: Final = 'jsonpath={.status.parents[0].conditions[?(@.type=="Accepted")].status}=True'
 

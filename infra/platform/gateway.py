@@ -8,9 +8,9 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1.outputs import ServiceStatus
 from pulumi_kubernetes.meta import v1 as meta
 
-from infra.contract import ClusterTraits, GatewayReference
+from infra.contract import GATEWAY_API, ClusterTraits, GatewayReference
 from infra.naming import TEAM_LABEL, labels
-from infra.platform.gateway_api import API_VERSION, GatewayApi
+from infra.platform.gateway_api import GatewayApi
 from infra.platform.team import RESTRICTED
 from infra.platform.traefik import CONTROLLER_NAME, HTTP_PORT, LISTENER, Traefik, TraefikArgs
 from infra.settings import GatewaySettings
@@ -76,7 +76,7 @@ class Gateway(pulumi.ComponentResource):
         )
         gateway_class = kubernetes.apiextensions.CustomResource(
             f"{resource_name}-class",
-            api_version=API_VERSION,
+            api_version=GATEWAY_API,
             kind="GatewayClass",
             metadata=meta.ObjectMetaArgs(name=_NAME, labels=gateway_labels),
             spec={"controllerName": CONTROLLER_NAME},
@@ -84,7 +84,7 @@ class Gateway(pulumi.ComponentResource):
         )
         gateway = kubernetes.apiextensions.CustomResource(
             resource_name,
-            api_version=API_VERSION,
+            api_version=GATEWAY_API,
             kind="Gateway",
             metadata=meta.ObjectMetaArgs(
                 name=_NAME,

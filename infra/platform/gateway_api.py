@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -10,8 +10,6 @@ import yaml
 
 from toolchain import programs
 from toolchain.errors import SlipwayError
-
-API_VERSION: Final = "gateway.networking.k8s.io/v1"
 
 
 def read_definitions() -> list[dict[str, Any]]:

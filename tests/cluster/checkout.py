@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +79,13 @@ class Checkout:
         return run(
             ["pulumi", "--non-interactive", *arguments, "--stack", "local"],
             folder=self.folder,
-            variables=self.shell_variables(),
+            variables=self.shell,
             expect=expect,
         )
 
-    def shell_variables(self) -> dict[str, str]:
-        """Return the environment of `make shell`."""
+    @cached_property
+    def shell(self) -> Mapping[str, str]:
+        """The environment of `make shell`."""
         script = 'eval "$("$1" -m toolchain env 2>/dev/null)"; env --null'
         done = subprocess.run(
             ["sh", "-c", script, "sh", sys.executable],

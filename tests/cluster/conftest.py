@@ -1,25 +1,17 @@
 """One running stack for all tests of real pods."""
 
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.checkout import Checkout
+from tests.ports import free_port
 from tests.running import Run
 from toolchain import local_cluster
 
 CLUSTER = "slipway-test"
-
-
-def free_port() -> int:
-    """Return a loopback port that nothing listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")

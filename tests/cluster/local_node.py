@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.ports import free_port
 from toolchain import images, local_cluster
 from toolchain.local_cluster import ClusterSpec, PortForward, cgroups, network, node, state
 from toolchain.local_cluster.api import ApiError, Client
@@ -35,14 +36,6 @@ def until(condition: Callable[[], object], what: str) -> None:
             last = str(error)
         assert time.monotonic() < deadline, f"{what}: {last}"
         time.sleep(0.1)
-
-
-def free_port() -> int:
-    """Return a loopback port that nothing listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def machine() -> dict[str, list[str]]:

@@ -17,7 +17,6 @@ from tests.cluster.local_node import (
     Node,
     answers,
     deploy,
-    free_port,
     machine,
     reboot,
     resolve,
@@ -25,6 +24,7 @@ from tests.cluster.local_node import (
     start_creating,
     until,
 )
+from tests.ports import free_port
 from toolchain import images, local_cluster
 from toolchain.local_cluster import ClusterSpec, PortForward, cgroups, node, state
 

@@ -64,7 +64,7 @@ def kubectl(checkout: Checkout, *arguments: str) -> str:
     assert found is not None
     return subprocess.run(
         ["kubectl", "--kubeconfig", str(found.folder / "kubeconfig"), *arguments],
-        env=checkout.shell_variables(),
+        env=checkout.shell,
         capture_output=True,
         text=True,
         check=True,

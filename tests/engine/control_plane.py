@@ -5,7 +5,6 @@ namespaces, custom resource definitions. Pods stay pending.
 """
 
 import base64
-import socket
 import ssl
 import subprocess
 import time
@@ -19,18 +18,11 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.ports import free_port
 from toolchain import programs
 
 _TOKEN = "token-of-the-tests"
 _START_SECONDS = 60.0
-
-
-def free_port() -> int:
-    """Return a loopback port that nothing listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

@@ -3,13 +3,13 @@
 import hashlib
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.engine.machine_stack import Stack, errors
+from tests.ports import free_port
 from toolchain import host, images, local_cluster
 from toolchain.local_cluster import node
 from toolchain.progress import silent
@@ -34,13 +34,6 @@ model = machine.ModelFile(
 )
 pulumi.export("path", model.node_path)
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")

@@ -204,11 +204,7 @@ class Writer:
 def _create_error(obj: Object, error: ClusterError) -> WriteError:
     who = f"{obj.get('kind')} {naming.identifier(obj)}"
     if isinstance(error, KindNotServedError):
-        return WriteError(
-            f"creation of {who} failed because the Kubernetes API server reported that the "
-            "apiVersion for this resource does not exist. Verify that any required CRDs have been "
-            f"created: {error}"
-        )
+        return _not_served(f"creation of {who}", error)
     if isinstance(error, ApiError) and error.already_exists:
         return AlreadyExistsError(
             f"{who} already exists in the cluster ({error}). If a resource was renamed in the "
@@ -223,15 +219,18 @@ def _create_error(obj: Object, error: ClusterError) -> WriteError:
 def _update_error(obj: Object, error: ClusterError) -> WriteError:
     who = f"{obj.get('kind')} {naming.identifier(obj)}"
     if isinstance(error, KindNotServedError):
-        return WriteError(
-            f"update of {who} failed because the Kubernetes API server reported that the "
-            "apiVersion for this resource does not exist. Verify that any required CRDs have been "
-            f"created: {error}"
-        )
+        return _not_served(f"update of {who}", error)
     hint = ""
     if isinstance(error, ApiError) and error.invalid and "immutable" in str(error):
         hint = "; name the field in replace_on_changes to replace the object instead"
     return WriteError(f"update of {who} failed: {error}{hint}")
+
+
+def _not_served(what: str, error: KindNotServedError) -> WriteError:
+    return WriteError(
+        f"{what} failed because the Kubernetes API server reported that the apiVersion for this "
+        f"resource does not exist. Verify that any required CRDs have been created: {error}"
+    )
 
 
 def _may_pass(error: ClusterError) -> bool:
