@@ -1,4 +1,4 @@
-"""`make bench`: measures the stack and the server, and writes docs/benchmarks.md."""
+"""`make bench`: measures the stack, the server and its peers, and writes docs/benchmarks.md."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import machine, report, server, stack
+from bench import growth, machine, peers, report, server, stack
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -19,16 +19,22 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 def main(arguments: Sequence[str]) -> int:
     """Measure and write the page."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", choices=("stack", "server"), help="measure one; write no page")
+    parser.add_argument(
+        "--only", choices=("stack", "server", "peers", "growth"), help="measure one; write no page"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     values = parser.parse_args(arguments)
 
     results: dict[str, Any] = {"machine": machine.describe()}
-    if values.only != "stack":
-        _say("the model server by itself")
-        results["server"] = server.measure()
-    if values.only != "server":
-        with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
+        if values.only in (None, "server"):
+            _say("the model server by itself")
+            results["server"] = server.measure()
+        if values.only in (None, "peers"):
+            results["peers"] = peers.measure(_say)
+        if values.only in (None, "growth"):
+            results["growth"] = growth.measure(Path(folder), _say)
+        if values.only in (None, "stack"):
             results["stack"] = stack.measure(Path(folder) / "slipway", values.rounds, _say)
 
     RESULTS.mkdir(exist_ok=True)

@@ -1,37 +1,82 @@
 """Resident memory of a local cluster, by program."""
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from infra import naming
+
+NODE, PLATFORM, MODELS = "node", "platform", "models"
+"""Parts of a cluster: its own components, pods that serve no model, pods that serve one."""
+
 _PROC = Path("/proc")
+# As the kubelet names the cgroup of a pod.
+_POD = re.compile(r"/pod([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/")
 
 
-def by_program(folder: Path) -> list[dict[str, Any]]:
-    """Return the memory of every process under a node's first one, summed by program.
+def model_pods(pods: Collection[Mapping[str, Any]]) -> set[str]:
+    """Return the UIDs of the pods that serve a model.
+
+    Args:
+        pods: Pods as the API shows them.
+    """
+    return {
+        pod["metadata"]["uid"]
+        for pod in pods
+        if pod["metadata"].get("labels", {}).get("app.kubernetes.io/component") == naming.MODEL
+    }
+
+
+def by_program(folder: Path, models: Collection[str]) -> list[dict[str, Any]]:
+    """Return the memory of every process under a node's first one, summed by part and program.
 
     Args:
         folder: The cluster's folder, by which its processes are found.
+        models: UIDs of the pods that serve models.
 
     Returns:
-        `program`, `processes`, `rss_mib` (pages shared with others count in each) and `pss_mib`
-        (each page counts once in all), the largest first.
+        `part`, `program`, `processes`, `rss_mib` (pages shared with others count in each),
+        `pss_mib` (each page counts once in all) and `anonymous_mib` (without the pages of files,
+        which the kernel can take back), the largest first.
     """
-    sums: dict[str, list[float]] = defaultdict(lambda: [0, 0.0, 0.0])
+    sums: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0, 0.0, 0.0, 0.0])
     for pid in descendants(_first_process(folder)):
         fields = _fields(_PROC / str(pid) / "smaps_rollup")
         if "Rss" not in fields:
             continue
-        entry = sums[_program(pid)]
+        cgroups = _read(_PROC / str(pid) / "cgroup").decode()
+        entry = sums[part_of(cgroups, models), _program(pid)]
         entry[0] += 1
         entry[1] += fields["Rss"] / 1024
         entry[2] += fields["Pss"] / 1024
+        entry[3] += fields["Anonymous"] / 1024
     rows = [
-        {"program": name, "processes": int(count), "rss_mib": rss, "pss_mib": pss}
-        for name, (count, rss, pss) in sums.items()
+        {
+            "part": part,
+            "program": name,
+            "processes": int(count),
+            "rss_mib": rss,
+            "pss_mib": pss,
+            "anonymous_mib": anonymous,
+        }
+        for (part, name), (count, rss, pss, anonymous) in sums.items()
     ]
     return sorted(rows, key=lambda row: -float(row["pss_mib"]))
+
+
+def part_of(cgroups: str, models: Collection[str]) -> str:
+    """Return the part of the cluster that a process belongs to.
+
+    Args:
+        cgroups: Text of its `/proc/<pid>/cgroup`.
+        models: UIDs of the pods that serve models.
+    """
+    pod = _POD.search(cgroups)
+    if pod is None:
+        return NODE
+    return MODELS if pod[1] in models else PLATFORM
 
 
 def _first_process(folder: Path) -> int:

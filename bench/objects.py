@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ _WAIT_FOR = "pulumi.com/waitFor"
 
 # Only what exists before these makes sense of what comes after them.
 FIRST_KINDS = ("Namespace", "CustomResourceDefinition")
+# These are taken once the pods and the webhook of cert-manager are there, and a route once the
+# certificate is.
+_LAST_KINDS = ("Certificate", "ClusterIssuer", "HTTPRoute", "Issuer")
+# What is waited for before them. Others wait for a certificate themselves.
+_CERTIFIERS = "cert-manager"
 
 # What each of these kinds is waited for, by kubectl as by Pulumi.
 CONDITIONS: Mapping[str, str] = {
@@ -64,7 +70,34 @@ def manifests(state: Mapping[str, Any]) -> list[dict[str, Any]]:
     Args:
         state: Output of `pulumi stack export --show-secrets`.
     """
-    return [_plain(resource["inputs"]) for resource in kubernetes_resources(state)]
+    return [
+        _plain(resource["inputs"])
+        for resource in kubernetes_resources(state)
+        # What is only read is made by something else.
+        if not resource.get("external")
+    ]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Objects that can be made at once, and those that the next step waits for."""
+
+    makes: list[dict[str, Any]]
+    awaits: list[dict[str, Any]]
+
+
+def steps(manifests: list[dict[str, Any]]) -> dict[str, Step]:
+    """Return the steps in which objects can be made, by name and in order."""
+    first = [one for one in manifests if one["kind"] in FIRST_KINDS]
+    last = [one for one in manifests if one["kind"] in _LAST_KINDS]
+    rest = [one for one in manifests if one["kind"] not in (*FIRST_KINDS, *_LAST_KINDS)]
+    certifiers = [one for one in rest if one["metadata"].get("namespace") == _CERTIFIERS]
+    others = [one for one in rest if one not in certifiers]
+    return {
+        "first": Step(first, first),
+        "rest": Step(rest, certifiers),
+        "last": Step(last, [*last, *others]),
+    }
 
 
 def waits(objects: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -73,7 +106,9 @@ def waits(objects: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]
         asked = one["metadata"].get("annotations", {}).get(_WAIT_FOR)
         condition = asked or CONDITIONS.get(one["kind"])
         if condition is not None:
-            yield condition, one
+            # Several conditions are written as a list of them.
+            for each in json.loads(condition) if condition.startswith("[") else [condition]:
+                yield each, one
 
 
 def write(path: Path, objects: list[dict[str, Any]]) -> Path:

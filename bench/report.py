@@ -3,8 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from bench import memory
+
 _AIM_FIRST_PREDICTION = 60
 _AIM_RATIO = 1.15
+# MiB, without monitoring and with it.
+_AIM_MEMORY = 1024
+_AIM_MONITORED = 1536
 
 
 def page(results: Mapping[str, Any]) -> str:
@@ -16,9 +21,24 @@ def page(results: Mapping[str, Any]) -> str:
     ]
     stack = results.get("stack")
     if stack is not None:
-        sections += [_up(stack), _apply(stack), _memory(stack["memory"]), _gateway(stack)]
+        sections += [
+            _up(stack),
+            _apply(stack),
+            _memory("a minute after `make up`", stack["memory"], _AIM_MEMORY),
+            _memory(
+                "a minute after `make up` with monitoring",
+                stack["monitoring"]["memory"],
+                _AIM_MONITORED,
+            ),
+            _gateway(stack),
+            _cold_start(stack["cold_start_s"]),
+        ]
+    if "growth" in results:
+        sections.append(_growth(results["growth"]))
     if "server" in results:
         sections.append(_server(results["server"]))
+    if "peers" in results:
+        sections.append(_peers(results["peers"]))
     return "\n\n".join(sections) + "\n"
 
 
@@ -52,6 +72,7 @@ def _up(stack: Mapping[str, Any]) -> str:
         for name, duration in (
             ("preview that changes nothing", stack["no_op"]["preview"]),
             ("`pulumi up` that changes nothing", stack["no_op"]["up"]),
+            ("`make up` that adds monitoring", stack["monitoring"]["up"]),
             ("`make down`", stack["down"]),
         )
     ]
@@ -84,31 +105,30 @@ def _apply(stack: Mapping[str, Any]) -> str:
     )
 
 
-def _memory(programs: Sequence[Mapping[str, Any]]) -> str:
-    rows = [
-        (
-            str(row["program"]),
-            str(row["processes"]),
-            f"{row['rss_mib']:.0f} MiB",
-            f"{row['pss_mib']:.0f} MiB",
-        )
-        for row in programs
+def _memory(when: str, programs: Sequence[Mapping[str, Any]], aim: int) -> str:
+    beside = [row for row in programs if row["part"] != memory.MODELS]
+    rows = [_memory_row(row["part"], row["program"], [row]) for row in programs]
+    rows += [
+        _memory_row("node and platform", f"in all (aim: {aim} MiB)", beside),
+        _memory_row("everything", "in all", programs),
     ]
-    rows.append(
-        (
-            "in all",
-            str(sum(row["processes"] for row in programs)),
-            f"{sum(row['rss_mib'] for row in programs):.0f} MiB",
-            f"{sum(row['pss_mib'] for row in programs):.0f} MiB",
-        )
-    )
     return "\n\n".join(
         [
-            "## Memory of the cluster, right after the first prediction",
-            _table(("program", "processes", "resident", "proportional"), rows),
-            "Proportional memory counts a page that several processes share once in all.",
+            f"## Memory of the cluster, {when}",
+            _table(("part", "program", "processes", "resident", "proportional", "anonymous"), rows),
+            "The node is what makes it one; platform and models are processes in pods. "
+            "Proportional memory counts a page that several processes share once in all; anonymous "
+            "memory leaves out the pages of files, which the kernel takes back when it is short.",
         ]
     )
+
+
+def _memory_row(part: str, program: str, rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    def total(key: str) -> str:
+        return f"{sum(row[key] for row in rows):.0f}"
+
+    sizes = (f"{total(key)} MiB" for key in ("rss_mib", "pss_mib", "anonymous_mib"))
+    return part, program, total("processes"), *sizes
 
 
 def _gateway(stack: Mapping[str, Any]) -> str:
@@ -116,6 +136,16 @@ def _gateway(stack: Mapping[str, Any]) -> str:
         _load_row(f"digits (ONNX), {load['clients']} at once", load) for load in stack["gateway"]
     ]
     return "\n\n".join(["## The model through the gateway", _table(_LOAD_HEAD[:4], rows)])
+
+
+def _cold_start(seconds: Sequence[float]) -> str:
+    return "\n\n".join(
+        [
+            "## The first request to a model without pods",
+            "The pod is made, the model loaded and the request answered, each time anew: "
+            f"{', '.join(_seconds(one) for one in seconds)}.",
+        ]
+    )
 
 
 def _server(formats: Iterable[Mapping[str, Any]]) -> str:
@@ -142,6 +172,61 @@ def _server(formats: Iterable[Mapping[str, Any]]) -> str:
             "One row a request, all outputs; the client runs on the same cores.",
             _table(_LOAD_HEAD, rows),
             _table(("model", "first prediction", "resident"), starts),
+        ]
+    )
+
+
+def _growth(counts: Sequence[Mapping[str, Any]]) -> str:
+    steps = ("up", "preview", "no_op", "destroy")
+    rows = [
+        (
+            str(one["models"]),
+            str(one["resources"]),
+            *(
+                f"{_seconds(one[step]['wall_s'])} ({_seconds(one[step]['cpu_s'])})"
+                for step in steps
+            ),
+        )
+        for one in counts
+    ]
+    head = ("models", "resources", "first up", "no-op preview", "no-op up", "destroy")
+    return "\n\n".join(
+        [
+            "## More models, the engine alone",
+            "On a real API server without nodes, nothing is waited for: what Pulumi and its "
+            "plug-ins take. In brackets their CPU.",
+            _table(head, rows),
+        ]
+    )
+
+
+def _peers(measured: Iterable[Mapping[str, Any]]) -> str:
+    measured = list(measured)
+    rows = [
+        (
+            *_load_row(f"{one['server']}, {one['model']}, {protocol}, {load['clients']}", load),
+            f"{load['cpu_ms']:.2f} ms",
+        )
+        for one in measured
+        for protocol, loads in (("REST", one["rest"]), ("gRPC", one["grpc"]))
+        for load in loads
+    ]
+    starts = [
+        (
+            f"{one['server']}, {one['model']}",
+            f"{one['ready_s']:.1f} s",
+            f"{one['rss_mib']:.0f} MiB",
+        )
+        for one in measured
+    ]
+    return "\n\n".join(
+        [
+            "## The model server and its peers",
+            "One row a request, one process each, on a loopback port; the clients run on the same"
+            " cores. The peers answer with the label alone, ours with the probabilities too."
+            " The number is that of clients at once.",
+            _table(_LOAD_HEAD, rows),
+            _table(("server", "first prediction", "resident"), starts),
         ]
     )
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from apps.serving.holdout import Holdout
 from bench import load
@@ -44,14 +44,15 @@ def _measure(path: Path, model_format: str, holdout: Holdout) -> dict[str, Any]:
         return {
             "format": model_format,
             "first_prediction_s": ready,
-            "rss_mib": _rss_mib(process.pid),
+            "rss_mib": rss_mib(process.pid),
             "loads": loads,
         }
 
 
 @contextmanager
 def _running(path: Path, model_format: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    fixed = ["-m", "slipway_server", "--host", "127.0.0.1", "--port", "0", "--drain-seconds", "0"]
+    ports = ["--host", "127.0.0.1", "--port", "0", "--grpc-port", "0"]
+    fixed = ["-m", "slipway_server", *ports, "--drain-seconds", "0"]
     model = ["--model-name", "digits", "--model-path", str(path), "--format", model_format]
     with subprocess.Popen(
         [sys.executable, *fixed, *model],
@@ -61,16 +62,25 @@ def _running(path: Path, model_format: str) -> Iterator[tuple[subprocess.Popen[s
     ) as process:
         try:
             assert process.stderr is not None
-            line = process.stderr.readline()
-            found = _PORT.search(line)
+            log = list(_until_listening(process.stderr))
+            found = _PORT.search(log[-1]) if log else None
             if found is None:
-                raise RuntimeError(f"the server did not start: {line.strip()}")
+                raise RuntimeError(f"the server did not start: {''.join(log).strip()}")
             yield process, f"http://127.0.0.1:{found.group(1)}/v2/models/digits"
         finally:
             process.terminate()
 
 
-def _rss_mib(pid: int) -> float:
+def _until_listening(log: IO[str]) -> Iterator[str]:
+    """Return the lines of a server's log up to the one that names its port."""
+    for line in log:
+        yield line
+        if _PORT.search(line):
+            return
+
+
+def rss_mib(pid: int) -> float:
+    """Return the resident memory of a process in MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS"):
             return int(line.split()[1]) / 1024

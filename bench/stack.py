@@ -6,7 +6,6 @@ with stays as it is.
 
 import json
 import os
-import resource
 import threading
 import time
 from collections.abc import Callable
@@ -14,22 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from apps.serving.holdout import Holdout
-from bench import load, memory, objects
+from bench import cold_start, load, memory, objects
+from bench.timing import Duration, median, timed
 from tests.cluster.checkout import Checkout
 from tests.running import run
 from toolchain import local_cluster
+from toolchain.local_cluster.api import Client
 from toolchain.timings import VARIABLE as TIMINGS
 
 CLUSTER = "slipway-bench"
-PORT = 18480
+HTTP_PORT, HTTPS_PORT = 18480, 18443
 MODEL = "digits"
 MODEL_PATH = f"/vision/{MODEL}/v2/models/{MODEL}"
 GATEWAY_REQUESTS = 8000
 _LIMIT_SECONDS = 600
+_SETTLED_SECONDS = 60
 
 Report = Callable[[str], None]
-Duration = dict[str, float]
-"""`wall_s`, and `cpu_s` of the processes that were started; not of the cluster."""
 
 
 def measure(folder: Path, rounds: int, report: Report) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def measure(folder: Path, rounds: int, report: Report) -> dict[str, Any]:
         report: Takes progress lines.
     """
     local_cluster.destroy(CLUSTER, report)
-    bench = _Bench(Checkout(folder, CLUSTER, PORT), report)
+    bench = _Bench(Checkout(folder, CLUSTER, HTTP_PORT, HTTPS_PORT), report)
     try:
         report("first up: fills the caches")
         bench.checkout.slipway("up")
@@ -52,6 +52,8 @@ def measure(folder: Path, rounds: int, report: Report) -> dict[str, Any]:
             "gateway": bench.gateway(),
             "no_op": bench.no_op(rounds),
             "apply": bench.apply(rounds, folder.parent),
+            "monitoring": bench.monitoring(),
+            "cold_start_s": bench.cold_start(rounds),
             "down": bench.down(),
         }
     finally:
@@ -76,7 +78,7 @@ class _Bench:
         started = time.monotonic()
         asking.start()
         printed: list[str] = []
-        took = _timed(lambda: printed.append(self.checkout.slipway("up").text))
+        took = timed(lambda: printed.append(self.checkout.slipway("up").text))
         asking.join()
         del os.environ[TIMINGS]
         return {
@@ -88,18 +90,43 @@ class _Bench:
         }
 
     def memory(self) -> list[dict[str, Any]]:
-        """Return the cluster's memory by program."""
-        state = local_cluster.read(CLUSTER)
-        if state is None:
-            raise RuntimeError(f"the cluster {CLUSTER} is gone")
-        return memory.by_program(state.folder)
+        """Return the cluster's memory by part and program, some time after `make up`.
+
+        At its end that gives memory back to the machine, of which some is needed again.
+        """
+        self._report(f"memory, {_SETTLED_SECONDS:g} s later")
+        time.sleep(_SETTLED_SECONDS)
+        state = _state()
+        client = Client(state.kubeconfig)
+        pods = client.get("/api/v1/pods")["items"]
+        client.close()
+        return memory.by_program(state.folder, memory.model_pods(pods))
+
+    def monitoring(self) -> dict[str, Any]:
+        """Add monitoring, and return how long that took and the memory then."""
+        self._report("up with monitoring")
+        self.checkout.configure({"platform": {"monitoring": {"enabled": True}}})
+        took = timed(lambda: self.checkout.slipway("up"))
+        return {"up": took, "memory": self.memory()}
+
+    def cold_start(self, rounds: int) -> list[float]:
+        """Return the seconds of requests to a model that has no pod when they come."""
+        self._report("requests to a model without pods")
+        self.checkout.configure({"models": {cold_start.MODEL: cold_start.SETTINGS}})
+        self.checkout.pulumi("up", "--yes", "--skip-preview")
+        client = Client(_state().kubeconfig)
+        seconds = cold_start.measure(self.checkout, client, self._holdout(), rounds)
+        client.close()
+        return seconds
 
     def gateway(self) -> list[dict[str, Any]]:
         """Measure the model through the gateway."""
         self._report("load through the gateway")
-        holdout = self._holdout()
+        holdout, gateway = self._holdout(), self.checkout.gateway()
         return [
-            load.measure(self._url, holdout, clients=clients, requests=GATEWAY_REQUESTS)
+            load.measure(
+                self._url, holdout, clients=clients, requests=GATEWAY_REQUESTS, gateway=gateway
+            )
             for clients in (1, 8)
         ]
 
@@ -107,11 +134,9 @@ class _Bench:
         """Return the median time of a preview and an update that change nothing."""
         self._report("no-op preview and up")
         self.checkout.pulumi("preview")
-        preview = [_timed(lambda: self.checkout.pulumi("preview")) for _ in range(rounds)]
-        up = [
-            _timed(lambda: self.checkout.pulumi("up", "--yes", "--skip-preview")) for _ in preview
-        ]
-        return {"preview": _median(preview), "up": _median(up)}
+        preview = [timed(lambda: self.checkout.pulumi("preview")) for _ in range(rounds)]
+        up = [timed(lambda: self.checkout.pulumi("up", "--yes", "--skip-preview")) for _ in preview]
+        return {"preview": median(preview), "up": median(up)}
 
     def apply(self, rounds: int, folder: Path) -> dict[str, Any]:
         """Create the same objects on the same cluster by Pulumi and by kubectl, in turns."""
@@ -123,22 +148,22 @@ class _Bench:
             self._report(f"pulumi up against kubectl apply, round {number + 1} of {rounds}")
             kubectl.delete()
             self.checkout.pulumi("stack", "import", "--file", str(empty))
-            pulumi.append(_timed(lambda: self.checkout.pulumi("up", "--yes", "--skip-preview")))
+            pulumi.append(timed(lambda: self.checkout.pulumi("up", "--yes", "--skip-preview")))
             # Anew, because some of the names are new.
             kubectl = self._kubectl(folder)
             kubectl.delete()
-            by_hand.append(_timed(kubectl.apply))
+            by_hand.append(timed(kubectl.apply))
         return {
             "objects": kubectl.count,
             "pulumi": pulumi,
             "kubectl": by_hand,
-            "ratio": _median(pulumi)["wall_s"] / _median(by_hand)["wall_s"],
+            "ratio": median(pulumi)["wall_s"] / median(by_hand)["wall_s"],
         }
 
     def down(self) -> Duration:
         """Time `make down`."""
         self._report("down")
-        return _timed(lambda: self.checkout.slipway("down"))
+        return timed(lambda: self.checkout.slipway("down"))
 
     def _kubectl(self, folder: Path) -> "_Kubectl":
         exported = self.checkout.pulumi("stack", "export", "--show-secrets").text
@@ -153,20 +178,19 @@ class _Kubectl:
     """The same objects by hand: definitions first, then the rest, then waiting."""
 
     def __init__(self, checkout: Checkout, manifests: list[dict[str, Any]], folder: Path) -> None:
-        state = local_cluster.read(CLUSTER)
-        if state is None:
-            raise RuntimeError(f"the cluster {CLUSTER} is gone")
+        state = _state()
         kubeconfig = folder / "kubeconfig"
         kubeconfig.touch(mode=0o600)
         kubeconfig.write_text(state.kubeconfig)
         self._folder = folder
         self._env = {**checkout.shell, "KUBECONFIG": str(kubeconfig)}
         self.count = len(manifests)
-        first = [one for one in manifests if one["kind"] in objects.FIRST_KINDS]
-        rest = [one for one in manifests if one["kind"] not in objects.FIRST_KINDS]
         self._batches = [
-            (objects.write(folder / f"{name}.json", batch), self._waits(folder, name, batch))
-            for name, batch in (("first", first), ("rest", rest))
+            (
+                objects.write(folder / f"{name}.json", step.makes),
+                self._waits(folder, name, step.awaits),
+            )
+            for name, step in objects.steps(manifests).items()
         ]
 
     def _waits(
@@ -196,21 +220,9 @@ class _Kubectl:
         run(["kubectl", *arguments], folder=self._folder, variables=self._env)
 
 
-def _timed(action: Callable[[], object]) -> Duration:
-    """Time an action, and the CPU that the processes it started took.
-
-    On a busy machine only the second says something of the action itself.
-    """
-    started, cpu = time.monotonic(), _cpu_of_children()
-    action()
-    return {"wall_s": time.monotonic() - started, "cpu_s": _cpu_of_children() - cpu}
-
-
-def _cpu_of_children() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-def _median(durations: list[Duration]) -> Duration:
-    """Return the duration with the median wall time."""
-    return sorted(durations, key=lambda one: one["wall_s"])[(len(durations) - 1) // 2]
+def _state() -> local_cluster.ClusterState:
+    """Return what is known of the running cluster."""
+    state = local_cluster.read(CLUSTER)
+    if state is None:
+        raise RuntimeError(f"the cluster {CLUSTER} is gone")
+    return state

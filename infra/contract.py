@@ -18,10 +18,17 @@ GATEWAY_API: Final = "gateway.networking.k8s.io/v1"
 
 @dataclass(frozen=True)
 class Toleration:
-    """A taint that pods of a pool tolerate (Kubernetes `Toleration`, operator `Exists`)."""
+    """A taint that pods of a pool tolerate (Kubernetes `Toleration`).
+
+    Attributes:
+        key: Its key.
+        effect: Its effect.
+        value: Its value; any by default.
+    """
 
     key: str
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = "NoSchedule"
+    value: str | None = None
 
 
 @dataclass(frozen=True)
@@ -36,11 +43,30 @@ class Placement:
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Toleration, ...] = ()
 
+    def on(self, node_selector: Mapping[str, str]) -> "Placement":
+        """Return the placement on those of the nodes that carry more labels.
+
+        Nodes that are set apart carry a taint like their label; it is accepted.
+
+        Args:
+            node_selector: The labels.
+        """
+        return Placement(
+            {**self.node_selector, **node_selector},
+            (
+                *self.tolerations,
+                *(Toleration(name, value=value) for name, value in node_selector.items()),
+            ),
+        )
+
     def toleration_args(self) -> list[kubernetes.core.v1.TolerationArgs]:
         """Return the tolerations as a pod takes them."""
         return [
             kubernetes.core.v1.TolerationArgs(
-                key=toleration.key, operator="Exists", effect=toleration.effect
+                key=toleration.key,
+                operator="Exists" if toleration.value is None else "Equal",
+                value=toleration.value,
+                effect=toleration.effect,
             )
             for toleration in self.tolerations
         ]
@@ -53,15 +79,20 @@ class LoadBalancerTraits:
     Attributes:
         service_type: Type of the gateway's Service.
         annotations: Annotations the cluster wants on that Service.
-        node_ports: Node port by listener name; only for `NodePort`.
-        address: URL at which the gateway answers, where it is known before the Service exists;
-            `None` where it has to be read from the Service's status.
+        node_ports: Node port by listener name (`http`, `https`), where something outside the
+            cluster already leads there; otherwise the cluster chooses them.
+        host: Address at which clients reach the gateway, where it is known before the Service
+            exists; `None` where it has to be read from the Service's status.
+        https_port: Port at which clients reach the `https` listener, there and at the Service.
+        patience_seconds: Longest wait for the Service to have its address. Clouds take minutes.
     """
 
     service_type: Literal["LoadBalancer", "NodePort", "ClusterIP"]
     annotations: Mapping[str, str] = field(default_factory=dict)
     node_ports: Mapping[str, int] = field(default_factory=dict)
-    address: str | None = None
+    host: str | None = None
+    https_port: int = 443
+    patience_seconds: int = 600
 
 
 @dataclass(frozen=True)
@@ -74,10 +105,17 @@ class Workload:
 
 @dataclass(frozen=True)
 class IdentityMetadata:
-    """Annotations and labels that give a workload its cloud rights."""
+    """What gives a workload its cloud rights.
+
+    Attributes:
+        annotations: On its service account: `eks.amazonaws.com/role-arn`,
+            `iam.gke.io/gcp-service-account`, `azure.workload.identity/client-id`.
+        pod_labels: On each of its pods: Azure's webhook looks at no pod without
+            `azure.workload.identity/use: "true"`.
+    """
 
     annotations: Mapping[str, str] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
+    pod_labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def no_cloud_identity(workload: Workload) -> IdentityMetadata:
@@ -95,6 +133,13 @@ class ClusterTraits:
             `store` argument of the resources in `infra.machine` takes. It changes with the
             cluster's identity, so whatever takes it waits for the cluster.
         load_balancer: How the gateway is reached.
+        network_policies: Whether the cluster's network enforces NetworkPolicy objects; where it
+            does not, they are accepted and have no effect.
+        metrics_server: Whether the cluster brings a metrics-server, which serves the API group
+            `metrics.k8s.io`.
+        address_pool: A CIDR or a range (`<first>-<last>`) from which MetalLB gives out addresses;
+            `None` where the cluster has a load balancer of its own.
+        image_volumes: Whether pods can mount images as volumes.
         storage_class: Default StorageClass; `None` where the cluster has no provisioner.
         gateway_class: A GatewayClass that the cluster brings itself, if any.
         cpu: Placement of CPU pods.
@@ -105,6 +150,10 @@ class ClusterTraits:
 
     store: pulumi.Input[str]
     load_balancer: LoadBalancerTraits
+    network_policies: bool
+    metrics_server: bool
+    image_volumes: bool = False
+    address_pool: pulumi.Input[str] | None = None
     storage_class: str | None = None
     gateway_class: str | None = None
     cpu: Placement = field(default_factory=Placement)
@@ -147,6 +196,20 @@ class ClusterHandle:
 
 
 @dataclass(frozen=True)
+class MirroringReference:
+    """How a gateway sends copies of a route's requests to a second Service.
+
+    Attributes:
+        kind: `RequestMirror`, the Gateway API's filter; or `TraefikService`, an object that the
+            route leads to, since Traefik refuses that filter.
+        ready: What has to be there before such an object is made.
+    """
+
+    kind: Literal["RequestMirror", "TraefikService"] = "RequestMirror"
+    ready: tuple[pulumi.Resource, ...] = ()
+
+
+@dataclass(frozen=True)
 class GatewayReference:
     """The Gateway that routes attach to (Gateway API `ParentReference`).
 
@@ -154,11 +217,13 @@ class GatewayReference:
         name: Name of the Gateway; using it waits for the Gateway.
         namespace: Its namespace.
         section: Name of the listener.
+        mirroring: How it sends copies of requests.
     """
 
     name: pulumi.Input[str]
     namespace: pulumi.Input[str]
     section: str
+    mirroring: MirroringReference = field(default_factory=MirroringReference)
 
 
 @dataclass(frozen=True)
@@ -167,11 +232,72 @@ class TeamReference:
 
     Attributes:
         namespace: The team's namespace.
-        service_account: The service account of the team's workloads, in that namespace.
+        service_account: The service account of the team's workloads, in that namespace; using it
+            waits for the team's quota, limits and network policies.
+        pod_labels: Labels that give the account's pods its cloud rights.
     """
 
     namespace: pulumi.Output[str]
     service_account: pulumi.Output[str]
+    pod_labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SecretReference:
+    """A secret of a team, as its models take it.
+
+    Attributes:
+        variables: Name of the Kubernetes Secret that holds a variable's value, by variable; the
+            variable is also the key in it. Using one waits for that Secret.
+    """
+
+    variables: Mapping[str, pulumi.Input[str]]
+
+
+@dataclass(frozen=True)
+class InterceptorReference:
+    """What takes requests for models that may have no pods, and holds them until there is one.
+
+    Attributes:
+        service: Name of its Service; using it waits for it.
+        namespace: Its namespace, to which routes of teams may lead.
+        port: Port of that Service.
+        scaler: Address at which KEDA hears how many requests a model has, `<host>:<port>`.
+    """
+
+    service: pulumi.Output[str]
+    namespace: pulumi.Input[str]
+    port: int
+    scaler: pulumi.Input[str]
+
+
+@dataclass(frozen=True)
+class ScalingSources:
+    """What autoscalers work with.
+
+    Attributes:
+        ready: What has to be there before an autoscaler is made.
+        prometheus: URL of Prometheus, for models that scale on requests; `None` where none does.
+        interceptor: What holds requests, for models that scale to zero; `None` where none does.
+    """
+
+    ready: tuple[pulumi.Resource, ...] = ()
+    prometheus: pulumi.Output[str] | None = None
+    interceptor: InterceptorReference | None = None
+
+
+@dataclass(frozen=True)
+class MonitoringReference:
+    """Prometheus, as the apps and the autoscaler see it.
+
+    Attributes:
+        url: Where it answers inside the cluster, without a trailing slash; using it waits for it.
+        annotations: Annotations of a model's pods that serve metrics at `/metrics` on the port that
+            they serve on; without them nothing is read.
+    """
+
+    url: pulumi.Output[str]
+    annotations: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -181,9 +307,25 @@ class PlatformHandle:
     Attributes:
         gateway: The Gateway that routes attach to.
         address: URL at which that gateway answers, without a trailing slash.
+        https_port: Port of that URL.
+        request_seconds: Longest time until an answer begins behind that gateway.
+        ca: Certificate of the authority that signs the gateway's, as PEM; `None` where clients know
+            that authority already.
+        model_priorities: Names of the models' PriorityClasses, by what the settings call them;
+            using one waits for the class.
         teams: Teams by name.
+        secrets: Secrets by name, by team; teams without any are not in it.
+        scaling: What autoscalers work with.
+        monitoring: Prometheus; `None` where the stack has none.
     """
 
     gateway: GatewayReference
     address: pulumi.Output[str]
+    https_port: int
+    request_seconds: int
+    ca: pulumi.Output[str | None]
+    model_priorities: Mapping[str, pulumi.Output[str]]
     teams: Mapping[str, TeamReference]
+    secrets: Mapping[str, Mapping[str, SecretReference]]
+    scaling: ScalingSources
+    monitoring: MonitoringReference | None = None

@@ -64,6 +64,8 @@ class LocalCluster(pulumi.CustomResource):
         identity: Changes exactly when the cluster is created anew.
         kubeconfig: Admin kubeconfig (YAML); secret.
         running: Whether the node runs; a stopped one is started by the next `up`.
+        address_pool: Addresses of the node's network for load balancers, as `<first>-<last>`;
+            reachable from this machine only.
     """
 
     distribution: pulumi.Output[str]
@@ -71,6 +73,7 @@ class LocalCluster(pulumi.CustomResource):
     identity: pulumi.Output[str]
     kubeconfig: pulumi.Output[str]
     running: pulumi.Output[bool]
+    address_pool: pulumi.Output[str]
 
     def __init__(
         self,
@@ -93,6 +96,7 @@ class LocalCluster(pulumi.CustomResource):
                 "identity": None,
                 KUBECONFIG: None,
                 "running": None,
+                "address_pool": None,
             },
             pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions(additional_secret_outputs=[KUBECONFIG]), opts
@@ -137,18 +141,18 @@ class Image(pulumi.CustomResource):
 
 
 class ModelFile(pulumi.CustomResource):
-    """A model file of this machine, copied to a folder of the node named after its digest.
+    """A model of this machine, copied to a folder of the node named after its digest.
 
     Args:
         resource_name: Logical name.
-        source: Path of the file, relative to the project; never the machine's absolute path, so
-            that two clones plan the same.
-        digest: SHA-256 of the file, 64 hex digits; a file that does not match is refused.
-        store: Where the file goes: `local:<cluster>/<identity>`, of `local_store`.
+        source: Path of the file or folder, relative to the project; never the machine's absolute
+            path, so that two clones plan the same.
+        digest: Its SHA-256, see `infra.digests.of`; a model that does not match is refused.
+        store: Where it goes: `local:<cluster>/<identity>`, of `local_store`.
         opts: Resource options.
 
     Attributes:
-        node_path: Folder on the node that holds the file under its own name.
+        node_path: Folder on the node that holds the file or folder under its own name.
         present: Whether the node has it; the next `up` brings one that is lost.
     """
 

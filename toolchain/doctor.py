@@ -133,7 +133,6 @@ def _stack() -> list[Finding]:
     cluster = read(settings.cluster.name)
     if cluster is not None:
         return [*found, Finding("ok", f"cluster {cluster.name} is on this machine")]
-    port = settings.cluster.gateway_port
-    ports = (PortForward(port, port),)
+    ports = tuple(PortForward(port, port) for port in settings.cluster.ports)
     problems = preflight(ClusterSpec(settings.cluster.name, choice.distribution, ports))
     return [*found, *(Finding("missing", problem) for problem in problems)]

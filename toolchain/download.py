@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from toolchain import cache
@@ -51,7 +52,9 @@ class Unreachable:
 
     def forget(self) -> None:
         """Ask every host again."""
-        self._path.unlink(missing_ok=True)
+        # A cache that cannot be written is reported when something has to go there.
+        with suppress(OSError):
+            self._path.unlink()
 
     def _read(self) -> dict[str, tuple[float, str]]:
         try:

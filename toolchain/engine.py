@@ -20,6 +20,10 @@ _ADOPT = {
     "PULUMI_K8S_ENABLE_PATCH_FORCE": "true",
 }
 
+# The state is written once, at the end, instead of whole before and after every step.
+_RECORDED_AT_THE_END = {"PULUMI_SKIP_CHECKPOINTS": "true"}
+_WHOLE = frozenset(["--yes", "--skip-preview"])
+
 
 class Engine:
     """The engine on one stack.
@@ -52,21 +56,38 @@ class Engine:
         return self._env.get("PULUMI_BACKEND_URL", "")
 
     def exists(self) -> bool:
-        """Tell whether the stack was ever created in its backend."""
+        """Tell whether the stack was ever created in its backend.
+
+        Raises:
+            SlipwayError: The backend cannot be read.
+        """
         state = self._state_file()
         if state is not None:
             return state.exists()
-        return self._quiet(["stack", "export", *self._named()]).returncode == 0
+        done = self._quiet(["stack", "export", *self._named()])
+        if "no stack named" not in done.stderr:
+            # A backend that does not answer is not one without the stack.
+            self._require(done, "stack export")
+        return done.returncode == 0
 
     def select(self) -> None:
-        """Create the stack when it is new; a file backend's folder is closed to other users."""
+        """Create the stack when it is new; a file backend's folder is closed to other users.
+
+        Raises:
+            SlipwayError: It cannot be created.
+        """
         state = self._state_file()
         if state is not None:
             if state.exists():
                 return
-            Path(self.backend.removeprefix("file://")).expanduser().mkdir(
-                mode=0o700, parents=True, exist_ok=True
-            )
+            folder = Path(self.backend.removeprefix("file://")).expanduser()
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise SlipwayError(
+                    f"cannot create {folder} for the state ({error.strerror}): set "
+                    "PULUMI_BACKEND_URL to file:// and a folder you can write to"
+                ) from error
         done = self._quiet(["stack", "select", "--create", *self._named()])
         self._require(done, "stack select")
 
@@ -80,6 +101,10 @@ class Engine:
             SlipwayError: The engine has failed; it has said why.
             KeyboardInterrupt: The user has stopped it.
         """
+        state, mark = self._state_file(), self._destruction_mark()
+        if state is not None and mark is not None and recovery.was_cut_short(mark, state):
+            self._report("the last `make down` was killed: it is finished first")
+            self.destroy(sorted(_WHOLE))
         adopting = self._recover(destroying=False)
         if adopting:
             # For this run only, and only because those very objects were being created.
@@ -98,11 +123,23 @@ class Engine:
     def destroy(self, arguments: Sequence[str]) -> None:
         """Run `pulumi destroy`, also of what a killed engine was creating.
 
+        A stack that goes with its local cluster is not recorded step by step; where that is cut
+        short, a mark remains and the next `up` finishes it.
+
         Raises:
             SlipwayError: The engine has failed; it has said why.
         """
         self._recover(destroying=True)
-        self._run(["destroy", *self._named(), *arguments])
+        command = ["destroy", *self._named(), *arguments]
+        mark = self._destruction_mark()
+        # Any other argument may name a part of the stack, or have the engine ask first.
+        whole = set(arguments) == _WHOLE
+        if mark is None or not whole or not recovery.is_only_a_cluster(self._state_file()):
+            self._run(command)
+            return
+        mark.touch()
+        self._run(command, _RECORDED_AT_THE_END)
+        mark.unlink()
 
     def _recover(self, *, destroying: bool) -> bool:
         """Repair the stack after a killed engine.
@@ -147,6 +184,12 @@ class Engine:
 
     def _state_file(self) -> Path | None:
         return recovery.state_file(self.backend, project.NAME, self._stack)
+
+    def _destruction_mark(self) -> Path | None:
+        """Return where an unfinished destruction is noted; `None` for other than file backends."""
+        if not self.backend.startswith("file://"):
+            return None
+        return recovery.destruction_mark(self.backend, project.NAME, self._stack)
 
     def _named(self) -> list[str]:
         return ["--stack", self._stack]

@@ -17,7 +17,8 @@ class Record:
 
     Attributes:
         origin: Where it came from, for a person.
-        files: Size and modification time (ns) by binary; a link counts as its target.
+        files: Size and modification time (ns) by binary, or by file where the program is a folder
+            of data; a link counts as its target.
     """
 
     origin: str
@@ -72,8 +73,8 @@ def _install_from(program: Program, index: int, session: Session) -> Path:
     source = program.sources[index]
     with cache.staging(f"{program.name}-{program.version}") as staged:
         origin = source.install(program, staged, session)
-        first = staged / program.binaries[0]
-        if program.probe is not None and not program.probe.passes(first):
+        probe = program.probe
+        if probe is not None and not probe.passes(staged / program.binaries[0]):
             raise SourceUnavailableError(
                 f"what it gave does not run here as version {program.version}"
             )
@@ -86,7 +87,13 @@ def _install_from(program: Program, index: int, session: Session) -> Path:
 
 def _measure(folder: Path, program: Program) -> dict[str, tuple[int, int]]:
     measured = {}
-    for name in program.binaries:
+    for name in program.binaries or _content(folder):
         status = (folder / name).stat()
         measured[name] = (status.st_size, status.st_mtime_ns)
     return measured
+
+
+def _content(folder: Path) -> list[str]:
+    """Return the files of a folder, without the record of its installation."""
+    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    return sorted(str(path) for path in files if path.name != _RECORD)

@@ -21,6 +21,7 @@ from toolchain.sources.wheel import Wheel
 SYSTEM: Final = {
     "conntrack": "conntrack",
     "ip": "iproute2",
+    "ipset": "ipset",
     "iptables": "iptables",
     "mmdebstrap": "mmdebstrap",
     "nsenter": "util-linux",
@@ -36,7 +37,6 @@ SYSTEM: Final = {
 """Programs that are the system's own, and Debian's packages that have them."""
 
 UPSTREAM: Final = (
-    "etcd",
     "containerd",
     "runc",
     "cni",
@@ -50,6 +50,10 @@ UPSTREAM: Final = (
     "nsenter",
 )
 """What a local cluster of the distribution `upstream` needs."""
+
+PEERS: Final = ("kube-router", "ipset", "versitygw")
+"""What tests alone run: what makes such a cluster enforce NetworkPolicies (docs/adr/0008), and a
+store that speaks S3 (docs/adr/0014)."""
 
 _LOCK = "programs"
 
@@ -73,8 +77,8 @@ def path(name: str, report: Report = silent) -> Path:
     """Return the absolute path of a program, which is obtained when it is missing.
 
     Args:
-        name: A binary (`containerd`, `kube-apiserver`, `s6-svscan`), or a program that is a set of
-            binaries without one of its own name (`cni`, `kubernetes`): its folder then.
+        name: A binary (`containerd`, `kubernetes`, `s6-svscan`), or a program that is a set of
+            binaries without one of its own name (`cni`): its folder then.
         report: Takes progress lines.
 
     Raises:

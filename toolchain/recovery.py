@@ -19,6 +19,7 @@ _KUBERNETES = "kubernetes:"
 _MACHINE = "slipway:machine:"
 _CLUSTER = "slipway:machine:LocalCluster"
 _AUTONAMED = "pulumi.com/autonamed"
+_BUILT_IN = "pulumi:"
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def state_file(backend: str, project_name: str, stack: str) -> Path | None:
     if not backend.startswith("file://"):
         return None
     base = Path(backend.removeprefix("file://")).expanduser() / ".pulumi" / "stacks" / project_name
-    for name in (f"{stack}.json", f"{stack}.json.gz"):
+    for name in (f"{stack}.json", f"{stack}.json.gz", f"{stack}.json.zst"):
         if (base / name).exists():
             return base / name
     return base / f"{stack}.json"
@@ -184,10 +185,64 @@ def may_be_pending(state: Path | None) -> bool:
     Args:
         state: The file of a file backend; `None` for another backend.
     """
-    if state is None or state.suffix == ".gz":
+    if state is None or state.suffix != ".json":
         return True
     try:
         return b'"pending_operations"' in state.read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+def is_only_a_cluster(state: Path | None) -> bool:
+    """Tell whether to destroy a stack is to remove its local cluster: all the rest goes with it.
+
+    Nothing is lost then if a destruction is not recorded step by step (docs/adr/0018): done again,
+    it asks the cluster for nothing, and what this project makes on the machine may be gone already.
+
+    Args:
+        state: The file of a file backend; `None`, like a compressed one, is taken for another kind
+            of stack.
+    """
+    if state is None or state.suffix != ".json":
+        return False
+    try:
+        latest = json.loads(state.read_bytes())["checkpoint"].get("latest") or {}
+    except (OSError, ValueError, KeyError):
+        return False
+    resources = latest.get("resources") or []
+    clusters = {resource["urn"] for resource in resources if resource["type"] == _CLUSTER}
+    return bool(clusters) and all(
+        resource.get("deletedWith") in clusters
+        or resource.get("external")
+        or not resource.get("custom")
+        or resource["type"].startswith((_MACHINE, _BUILT_IN))
+        for resource in resources
+    )
+
+
+def destruction_mark(backend: str, project_name: str, stack: str) -> Path:
+    """Return the file that says that the destruction of a stack has begun and not ended.
+
+    Args:
+        backend: URL of a file backend; the mark is beside what the engine keeps there.
+        project_name: Name of the Pulumi project.
+        stack: Name of the stack.
+    """
+    folder = Path(backend.removeprefix("file://")).expanduser()
+    return folder / f"{project_name}-{stack}.destroying"
+
+
+def was_cut_short(mark: Path, state: Path) -> bool:
+    """Tell whether a destruction was killed, so that the state does not say what it has done.
+
+    One that ended in another way, or anything that was done since, has written the state.
+
+    Args:
+        mark: Made right before the engine started.
+        state: File of the state.
+    """
+    try:
+        return mark.stat().st_mtime_ns > state.stat().st_mtime_ns
     except FileNotFoundError:
         return False
 

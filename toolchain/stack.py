@@ -3,24 +3,17 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from infra import settings as stack_settings
 from infra.settings import Settings
-from toolchain import cache, env, local_cluster, plugins, programs, project
+from toolchain import cache, env, local_cluster, parts, plugins, programs, project
 from toolchain.engine import Engine
 from toolchain.errors import SlipwayError
 from toolchain.local_cluster.distributions import steps_of
 from toolchain.progress import Report, size
 from toolchain.timings import Timings
-
-MANIFESTS: Final = ("gateway-api-crds",)
-"""What every stack puts onto its cluster as it is."""
-
-IMAGE_TOOLS: Final = ("mmdebstrap", "pause", "coredns", "traefik")
-"""What the images of a local stack are made with and of."""
 
 
 class Stack:
@@ -46,6 +39,7 @@ class Stack:
             # Every error of the file at once, before anything is built.
             settings = self._read(check_files=False)
             self._check_machine(settings)
+            self._check_passphrase(settings)
         with self._timings.phase("models"):
             self._build_examples(settings)
             self._read(check_files=True)
@@ -56,15 +50,16 @@ class Stack:
             engine.select()
             engine.up([*self._unattended(), *arguments])
         with self._timings.phase("predictions"):
-            self._python("apps.serving.check", "--stack", self.name)
+            self._python("apps.serving.check", "--let-sleep", "--stack", self.name)
         self._report(self._timings.line())
         self._timings.write()
 
     def preview(self, arguments: Sequence[str]) -> None:
         """Show what `up` would change."""
         self._build_examples(self._read(check_files=False))
-        self._read(check_files=True)
-        programs.ensure(MANIFESTS, self._report)
+        settings = self._read(check_files=True)
+        brings = local_cluster.brings(_distribution(settings))
+        programs.ensure(parts.manifests(settings, brings), self._report)
         engine = self._engine()
         engine.select()
         engine.preview(["--diff", *arguments])
@@ -83,12 +78,22 @@ class Stack:
         self._timings.write()
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of a shell for this stack, with all its programs obtained."""
-        variables = self._engine_variables()
-        return {**variables, "PATH": env.search_path(variables["PATH"], [*env.TOOLS, "helm"])}
+        """Return the environment of a shell for this stack, with all its programs obtained.
 
-    def _engine(self) -> Engine:
+        The stack exists then, so that `pulumi config set --secret` can come before the first `up`.
+        """
         variables = self._engine_variables()
+        self._engine(variables).select()
+        # The engine keeps one selected stack for all shells, and another run may have changed it.
+        return {**variables, "PULUMI_STACK": self.name}
+
+    def _engine(self, variables: Mapping[str, str] | None = None) -> Engine:
+        """Return the engine.
+
+        Args:
+            variables: Its environment where that is at hand.
+        """
+        variables = variables or self._engine_variables()
         return Engine(programs.path("pulumi"), self.name, variables, self._report)
 
     def _engine_variables(self) -> dict[str, str]:
@@ -115,26 +120,37 @@ class Stack:
         """
         if local_cluster.read(settings.cluster.name) is not None:
             return
-        port = settings.cluster.gateway_port
-        ports = (local_cluster.PortForward(port, port),)
+        ports = tuple(local_cluster.PortForward(port, port) for port in settings.cluster.ports)
         spec = local_cluster.ClusterSpec(settings.cluster.name, "upstream", ports)
         problems = local_cluster.preflight(spec)
         if problems:
             raise SlipwayError("\n".join(problems))
 
+    def _check_passphrase(self, settings: Settings) -> None:
+        """Say that secrets of the local stack are none while its passphrase is the public one."""
+        variables = env.variables(self.name, os.environ, stand_in=False)
+        public = variables.get("PULUMI_CONFIG_PASSPHRASE") == env.DEVELOPMENT_PASSPHRASE
+        if public and settings.secret_keys:
+            self._report(
+                "the secrets in this stack file are encrypted with a public passphrase: put no "
+                "real ones there (docs/secrets.md)"
+            )
+
     def _build_examples(self, settings: Settings) -> None:
-        """Train the example models that the stack names, unless they are up to date."""
-        for example in sorted(
+        """Make the example models that the stack names, unless they are up to date.
+
+        Each example has one script beside its `build` folder.
+        """
+        for script in sorted(
             {
-                path.parent.parent
+                script
                 for model in settings.models.values()
-                for path in [project.ROOT / model.uri.removeprefix("file:")]
-                if model.uri.startswith("file:examples/")
-                and path.parent.name == "build"
-                and (path.parent.parent / "train.py").is_file()
+                for path in [project.ROOT / (model.path or "")]
+                if (model.path or "").startswith("examples/") and path.parent.name == "build"
+                for script in path.parent.parent.glob("[!_]*.py")
             }
         ):
-            self._python(f"examples.{example.name}.train")
+            self._python(f"examples.{script.parent.name}.{script.stem}")
 
     def _python(self, module: str, *arguments: str) -> None:
         done = subprocess.run(
@@ -163,15 +179,20 @@ class Stack:
 
 def needed(settings: Settings) -> list[str]:
     """Return the programs that a stack needs, those of its local cluster included."""
-    existing = local_cluster.read(settings.cluster.name)
-    if existing is not None and existing.distribution in settings.cluster.distributions:
-        distribution = existing.distribution
-    else:
-        distribution = local_cluster.choose_distribution(
-            settings.cluster.distributions
-        ).distribution
-    every = [*env.TOOLS, *MANIFESTS, *steps_of(distribution).programs, *IMAGE_TOOLS]
+    distribution = _distribution(settings)
+    brings = local_cluster.brings(distribution)
+    every = [
+        *env.TOOLS,
+        *parts.manifests(settings, brings),
+        *steps_of(distribution).programs,
+        *parts.images(settings, brings),
+    ]
     return list(dict.fromkeys(every))
+
+
+def _distribution(settings: Settings) -> local_cluster.Distribution:
+    cluster = settings.cluster
+    return local_cluster.distribution_of(cluster.name, cluster.distributions).distribution
 
 
 def _size_of(folder: Path) -> int:

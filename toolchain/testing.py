@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from toolchain import env, programs, project
+from toolchain import env, parts, programs, project
 from toolchain.cli import report
 from toolchain.errors import SlipwayError
 from toolchain.progress import duration
-from toolchain.stack import IMAGE_TOOLS, MANIFESTS
 
 _NO_TESTS: Final = 5
 """Exit code of pytest when it found no test."""
@@ -112,7 +111,7 @@ def _lint() -> bool:
 
 def _obtain() -> bool:
     try:
-        wanted = [*env.TOOLS, "helm", *MANIFESTS, *programs.UPSTREAM, *IMAGE_TOOLS]
+        wanted = [*env.TOOLS, *parts.every(), *programs.UPSTREAM, *programs.PEERS]
         programs.ensure(wanted, report)
     except SlipwayError as error:
         _say(f"error: {error}")

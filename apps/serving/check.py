@@ -1,5 +1,6 @@
-"""Sends the held-out data of a stack's models through its gateway: `python -m apps.serving.check`.
+"""Asks a stack's models through its gateway: `python -m apps.serving.check`.
 
+Each has to speak its protocol, and the held-out data of those that have some is sent.
 Every row goes out as one request over one connection, one after the other, so that the latency is
 what a single client sees. Every prediction has to equal the one made offline.
 """
@@ -17,16 +18,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from apps.serving.client import Client, ClientError, infer_request, paste_line
+from apps.serving import conformance
+from apps.serving.checked import Checked
+from apps.serving.client import (
+    Client,
+    ClientError,
+    Gateway,
+    curl_options,
+    infer_request,
+    paste_line,
+)
 from apps.serving.holdout import Holdout, HoldoutError
 from infra import settings as stack_settings
+from infra.settings.traffic import CANARY
 
 Report = Callable[[str], None]
 
 READY_SECONDS = 60
 """Longest wait for an endpoint: a gateway takes a second or two to learn of a new route."""
 
+CA_FILE = ".state/ca.pem"
+"""Where `make up` leaves the certificate of the stack's own authority, below the project."""
+
 _POLL_SECONDS = 0.1
+# A model whose canary answers more of the requests would have to be asked too often.
+_MOST_CANARY_PERCENT = 90
 _FLOAT_LAYOUTS = {"FP16": "<e", "FP32": "<f"}
 
 
@@ -56,7 +72,14 @@ class Result:
 
 
 def check_model(
-    name: str, url: str, version: str, holdout: Holdout, *, wait: float = READY_SECONDS
+    name: str,
+    url: str,
+    version: str,
+    holdout: Holdout,
+    *,
+    canary: str | None = None,
+    gateway: Gateway | None = None,
+    wait: float = READY_SECONDS,
 ) -> Result:
     """Send every held-out row of a model and compare the predictions.
 
@@ -65,6 +88,9 @@ def check_model(
         url: URL of the model, `<gateway>/<path>/v2/models/<name>`.
         version: The version that has to answer, not one that is just being replaced.
         holdout: Its held-out rows.
+        canary: The version that answers a share of the requests, in place of that one; what it
+            predicts is not compared.
+        gateway: How the gateway is reached, and how it is known.
         wait: Longest wait for that version to be ready, in seconds.
 
     Raises:
@@ -73,11 +99,12 @@ def check_model(
     latencies = []
     correct = 0
     deadline = time.monotonic() + wait
-    with Client(url) as client:
+    with Client(url, gateway) as client:
         _wait_ready(name, version, client, deadline)
         for number, (row, expected, label) in enumerate(holdout.examples()):
             where = f"model {name}, row {number}"
-            latency, answer = _ask(where, version, client, infer_request(holdout, row), deadline)
+            request = infer_request(holdout, row)
+            latency, answer = _ask(where, version, canary, client, request, deadline)
             predicted, datatype = _prediction(where, holdout.output, answer)
             if _as_datatype(predicted, datatype) != _as_datatype(expected, datatype):
                 raise CheckError(
@@ -103,15 +130,24 @@ def check_stack(
         One line for every model that failed.
     """
     failures = []
+    gateway = Gateway(str(outputs.get("endpoint", "")), outputs.get("ca"))
+    ca_file = _keep(gateway.ca, root)
     for name, model in settings.models.items():
         if model.holdout is None:
             continue
+        if model.canary is not None and model.canary.most_weight > _MOST_CANARY_PERCENT:
+            most = model.canary.most_weight
+            report(f"model {name}: not checked, its canary may answer {most} %")
+            continue
         try:
-            url, version = _output(name, outputs)
+            url, version, canary = _output(name, outputs)
             holdout = Holdout.read(root / model.holdout)
-            result = check_model(name, url, version, holdout)
+            result = check_model(name, url, version, holdout, canary=canary, gateway=gateway)
         except (CheckError, HoldoutError) as error:
             failures.append(str(error))
+            continue
+        except ClientError as error:
+            failures.append(f"model {name}: {error}")
             continue
         report(
             f"model {name}: {result.rows} of {result.rows} predictions equal those made offline,"
@@ -119,8 +155,54 @@ def check_stack(
             f" latency p50 {result.percentile(50):.1f} ms, p99 {result.percentile(99):.1f} ms"
         )
         report(f"model {name}: {url}")
-        report(paste_line(url, holdout))
+        report(paste_line(url, holdout, curl_options(url, gateway, ca_file)))
     return failures
+
+
+def check_protocols(
+    settings: stack_settings.Settings, outputs: Mapping[str, Any], report: Report
+) -> list[str]:
+    """Check that every model of a stack speaks its protocol, and report each.
+
+    Args:
+        settings: The stack's settings.
+        outputs: The stack's outputs.
+        report: Takes the lines for a person.
+
+    Returns:
+        One line for every model that failed.
+    """
+    failures = []
+    gateway = Gateway(str(outputs.get("endpoint", "")), outputs.get("ca"))
+    for name, model in settings.models.items():
+        protocol = model.runtime.protocol
+        try:
+            url, *_ = _output(name, outputs)
+            conformance.check(name, protocol, url, gateway)
+        except (CheckError, conformance.ConformanceError) as error:
+            failures.append(str(error))
+            continue
+        report(f"model {name}: speaks {protocol} at {url}")
+    return failures
+
+
+def _asleep(settings: stack_settings.Settings, checked: Checked) -> frozenset[str]:
+    """Return the models that a question may wake, and that passed before as they are."""
+    return frozenset(
+        name
+        for name, model in settings.models.items()
+        if model.min_replicas == 0 and checked.knows(name, model)
+    )
+
+
+def _keep(ca: str | None, root: Path) -> str | None:
+    """Write the authority's certificate where curl finds it, and return the path."""
+    if ca is None:
+        return None
+    path = root / CA_FILE
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(ca, encoding="ascii")
+    return str(path)
 
 
 def _wait_ready(name: str, version: str, client: Client, deadline: float) -> None:
@@ -131,7 +213,7 @@ def _wait_ready(name: str, version: str, client: Client, deadline: float) -> Non
 
 
 def _ask(
-    where: str, version: str, client: Client, request: bytes, deadline: float
+    where: str, version: str, canary: str | None, client: Client, request: bytes, deadline: float
 ) -> tuple[float, dict[str, Any]]:
     """Return the latency in seconds and the answer of the wanted version.
 
@@ -149,7 +231,8 @@ def _ask(
             return latency, answer
         if time.monotonic() >= deadline:
             raise CheckError(f"{where}: answered by version {found}, the stack has {version}")
-        time.sleep(_POLL_SECONDS)
+        if found != canary:
+            time.sleep(_POLL_SECONDS)
 
 
 def _prediction(where: str, output: str, answer: Mapping[str, Any]) -> tuple[Any, str]:
@@ -174,27 +257,43 @@ def _as_datatype(value: Any, datatype: str) -> Any:
         return value
 
 
-def _output(name: str, outputs: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the URL and the version of a model, as the stack has them."""
-    models = outputs.get("models", {})
-    if name not in models:
-        raise CheckError(
-            f"model {name}: the stack's output `models` does not have it; run `make up`"
-        )
-    return str(models[name]["url"]), str(models[name]["version"])
+def _output(name: str, outputs: Mapping[str, Any]) -> tuple[str, str, str | None]:
+    """Return the URL of a model, its version and its canary's, as the stack has them."""
+    models = outputs.get("models")
+    model: Any = models.get(name) if isinstance(models, Mapping) else None
+    match model:
+        case {"url": str(url), "version": str(version)}:
+            return url, version, model.get("traffic", {}).get(CANARY, {}).get("version")
+    raise CheckError(f"model {name}: the stack's output `models` does not have it; run `make up`")
 
 
 def _stack_outputs(stack: str, root: Path) -> dict[str, Any]:
     """Return the outputs of a stack, as the engine on PATH tells them."""
-    done = subprocess.run(
-        ["pulumi", "stack", "output", "--json", "--stack", stack, "--cwd", str(root)],
-        stdout=subprocess.PIPE,
-        env=os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "1"},
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            ["pulumi", "stack", "output", "--json", "--stack", stack, "--cwd", str(root)],
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "1"},
+            check=False,
+        )
+    except OSError:
+        raise CheckError("there is no `pulumi` on PATH: use `make shell`, or --outputs") from None
     if done.returncode != 0:
         raise CheckError(f"stack {stack}: its outputs cannot be read; the lines above say why")
     outputs: dict[str, Any] = json.loads(done.stdout)
+    return outputs
+
+
+def _read_outputs(path: Path) -> dict[str, Any]:
+    """Return the outputs of a stack from a file."""
+    try:
+        outputs = json.loads(path.read_bytes())
+    except OSError as error:
+        raise CheckError(f"--outputs {path}: cannot be read: {error.strerror}") from None
+    except ValueError:
+        outputs = None
+    if not isinstance(outputs, dict):
+        raise CheckError(f"--outputs {path}: is not what `pulumi stack output --json` prints")
     return outputs
 
 
@@ -202,11 +301,16 @@ def main(arguments: Sequence[str]) -> int:
     """Check a stack and return the exit code: 1 when a model failed."""
     parser = argparse.ArgumentParser(
         prog="python -m apps.serving.check",
-        description="Send the held-out data of a stack's models through its gateway.",
+        description="Ask a stack's models through its gateway.",
     )
     parser.add_argument("--stack", default="local", help="default: %(default)s")
     parser.add_argument(
         "--outputs", type=Path, help="file with `pulumi stack output --json`; else pulumi is asked"
+    )
+    parser.add_argument(
+        "--let-sleep",
+        action="store_true",
+        help="do not ask models that scale to zero and are what they were when they were checked",
     )
     values = parser.parse_args(arguments)
     root = Path.cwd()
@@ -215,8 +319,18 @@ def main(arguments: Sequence[str]) -> int:
         if values.outputs is None:
             outputs = _stack_outputs(values.stack, root)
         else:
-            outputs = json.loads(values.outputs.read_text(encoding="utf-8"))
-        failures = check_stack(settings, outputs, root, _say)
+            outputs = _read_outputs(values.outputs)
+        checked = Checked(values.stack, outputs, root)
+        asleep = _asleep(settings, checked) if values.let_sleep else frozenset()
+        for name in sorted(asleep):
+            url, *_ = _output(name, outputs)
+            _say(f"model {name}: as it was when it was checked, so it is not woken, at {url}")
+        awake = {name: it for name, it in settings.models.items() if name not in asleep}
+        asked = settings.model_copy(update={"models": awake})
+        failures = check_protocols(asked, outputs, _say)
+        failures = list(dict.fromkeys([*failures, *check_stack(asked, outputs, root, _say)]))
+        if not failures:
+            checked.keep(settings.models)
     except stack_settings.SettingsError as error:
         failures = list(error.errors)
     except CheckError as error:

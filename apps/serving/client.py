@@ -3,10 +3,13 @@
 import http.client
 import json
 import shlex
+import socket
+import ssl
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from apps.serving.holdout import Holdout
 
@@ -19,18 +22,51 @@ class ClientError(Exception):
     """A request that was not answered as it should be; one line."""
 
 
+@dataclass(frozen=True)
+class Gateway:
+    """How a stack's gateway is reached, and how it is known.
+
+    Attributes:
+        endpoint: URL of the gateway. A model with a host name of its own is asked for there too:
+            its name may not be in the DNS.
+        ca: Certificate of the authority that signs the gateway's, as PEM; `None` where the system
+            knows that authority.
+    """
+
+    endpoint: str
+    ca: str | None
+
+    def context(self) -> ssl.SSLContext:
+        """Return what verifies the gateway's certificate, its names included.
+
+        Raises:
+            ClientError: The authority's certificate is none.
+        """
+        try:
+            return ssl.create_default_context(cadata=self.ca)
+        except ssl.SSLError as error:
+            raise ClientError(f"the stack's output `ca` is no certificate: {error}") from None
+
+
 class Client:
     """Talks to one model.
 
     Args:
         url: URL of the model, `<gateway>/<path>/v2/models/<name>`.
+        gateway: The gateway; without it the URL's own host is asked, and the authorities that the
+            system knows.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, gateway: Gateway | None = None) -> None:
         self.url = url
         parts = urlsplit(url)
         self._path = parts.path
-        self._connection = _connection(parts)
+        host, port = parts.hostname or "", parts.port
+        self._connection: http.client.HTTPConnection
+        if parts.scheme == "https":
+            self._connection = _GatewayConnection(host, port, gateway)
+        else:
+            self._connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
 
     def infer(self, request: bytes) -> dict[str, Any]:
         """Send an inference request and return the answer.
@@ -38,7 +74,7 @@ class Client:
         Raises:
             ClientError: Nobody answered, or not with status 200 and a JSON object.
         """
-        status, content = self._ask("POST", "/infer", request)
+        status, content = self.ask("POST", "/infer", request)
         if status != 200:
             raise ClientError(f"HTTP {status}: {_shorten(content)}")
         try:
@@ -52,12 +88,22 @@ class Client:
     def not_ready(self, version: str) -> str | None:
         """Return why a version of the model takes no requests yet, or `None` once it does."""
         try:
-            status, content = self._ask("GET", f"/versions/{version}/ready", None)
+            status, content = self.ask("GET", f"/versions/{version}/ready", None)
         except ClientError as error:
             return str(error)
         return None if status == 200 else f"HTTP {status}: {_shorten(content)}"
 
-    def _ask(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+    def ask(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        """Return the status and the content of an answer.
+
+        Args:
+            method: Method of the request.
+            path: Path below the client's URL.
+            body: JSON, if any.
+
+        Raises:
+            ClientError: Nobody answered.
+        """
         try:
             self._connection.request(method, self._path + path, body, _HEADERS)
             response = self._connection.getresponse()
@@ -93,18 +139,51 @@ def infer_request(holdout: Holdout, row: Sequence[Any]) -> bytes:
     return json.dumps(request, separators=(",", ":")).encode()
 
 
-def paste_line(url: str, holdout: Holdout) -> str:
-    """Return a shell command that sends the first row."""
+def paste_line(url: str, holdout: Holdout, options: Sequence[str] = ()) -> str:
+    """Return a shell command that sends the first row.
+
+    Args:
+        url: URL of the model.
+        holdout: Its held-out rows.
+        options: Further options of curl.
+    """
     request = infer_request(holdout, holdout.rows[0]).decode()
     header = next(f"{name}: {value}" for name, value in _HEADERS.items())
-    return shlex.join(["curl", "-sS", f"{url}/infer", "-H", header, "-d", request])
+    return shlex.join(["curl", "-sS", *options, f"{url}/infer", "-H", header, "-d", request])
 
 
-def _connection(parts: SplitResult) -> http.client.HTTPConnection:
-    host, port = parts.hostname or "", parts.port
-    if parts.scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS)
-    return http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+def curl_options(url: str, gateway: Gateway, ca_file: str | None) -> list[str]:
+    """Return the options by which curl reaches a model and knows the gateway.
+
+    Args:
+        url: URL of the model.
+        gateway: The gateway.
+        ca_file: A file with the certificate of the gateway's authority, where it has one.
+    """
+    model, endpoint = urlsplit(url), urlsplit(gateway.endpoint)
+    options = ["--cacert", ca_file] if ca_file else []
+    if model.hostname != endpoint.hostname:
+        port = model.port or http.client.HTTPS_PORT
+        options += ["--connect-to", f"{model.hostname}:{port}:{endpoint.netloc}"]
+    return options
+
+
+class _GatewayConnection(http.client.HTTPSConnection):
+    """A connection to the gateway, under the name of the model's URL."""
+
+    def __init__(self, host: str, port: int | None, gateway: Gateway | None) -> None:
+        context = gateway.context() if gateway else ssl.create_default_context()
+        super().__init__(host, port, timeout=TIMEOUT_SECONDS, context=context)
+        self._verifying = context
+        self._endpoint = gateway.endpoint if gateway else None
+
+    def connect(self) -> None:
+        """Connect to the gateway's address, and verify that it has the URL's name."""
+        parts = urlsplit(self._endpoint or f"https://{self.host}:{self.port}")
+        address = (parts.hostname or "", parts.port or http.client.HTTPS_PORT)
+        plain = socket.create_connection(address, TIMEOUT_SECONDS)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = self._verifying.wrap_socket(plain, server_hostname=self.host)
 
 
 def _short_number(value: Any) -> Any:

@@ -1,6 +1,5 @@
 """How a model's file gets into its pods: as a volume, never baked into the image."""
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +10,6 @@ from pulumi_kubernetes.meta import v1 as meta
 from infra import machine, naming
 
 _DIGEST_LENGTH: Final = 12
-_MEBIBYTE: Final = 2**20
 
 
 @dataclass(frozen=True)
@@ -21,9 +19,9 @@ class ModelVolumeArgs:
     Attributes:
         team: The team the model belongs to.
         namespace: The team's namespace.
-        source: Path of the file, relative to the project's folder.
-        digest: SHA-256 of the file.
-        size: Bytes of the file.
+        source: Path of the file or folder, relative to the project's folder.
+        digest: Its SHA-256, see `infra.digests.of`.
+        size: Size of the volume, a Kubernetes quantity.
         store: Where model files are brought for this cluster.
         labels: Labels of the model's objects.
     """
@@ -32,7 +30,7 @@ class ModelVolumeArgs:
     namespace: pulumi.Input[str]
     source: str
     digest: str
-    size: int
+    size: str
     store: pulumi.Input[str]
     labels: dict[str, str]
 
@@ -67,7 +65,7 @@ class ModelVolume(pulumi.ComponentResource):
         super().__init__("slipway:serving:ModelVolume", resource_name, None, opts)
         children = pulumi.ResourceOptions(parent=self)
         version = short_digest(args.digest)
-        capacity = {"storage": f"{math.ceil(args.size / _MEBIBYTE)}Mi"}
+        capacity = {"storage": args.size}
         access_modes = ["ReadOnlyMany"]
         # With dots, which no part may hold: hyphens alone could make the names of two models meet.
         claim = naming.fit(f"{resource_name}.{version}")

@@ -1,8 +1,8 @@
 """Settings of a cluster: one model per kind, told apart by `kind`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from infra.settings.types import ClusterName, HostPort, StrictModel
 
@@ -23,7 +23,8 @@ class LocalClusterSettings(StrictModel):
         kind: Always `local`.
         name: Name of the cluster on this machine; two stacks with two names live side by side.
         distributions: Ordered choice; the first that this machine can get is used.
-        gateway_port: Port of the loopback address at which the gateway answers.
+        http_port: Port of the loopback address at which the gateway answers over HTTP.
+        https_port: The same for HTTPS.
     """
 
     kind: Literal["local"]
@@ -31,7 +32,21 @@ class LocalClusterSettings(StrictModel):
     distributions: Annotated[
         tuple[Distribution, ...], Field(min_length=1), AfterValidator(_distinct)
     ] = ("k3s", "upstream")
-    gateway_port: HostPort = 8080
+    http_port: HostPort = 8080
+    https_port: HostPort = 8443
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        """The ports of the loopback address that the cluster takes."""
+        return self.http_port, self.https_port
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        if self.http_port == self.https_port:
+            raise ValueError(
+                f"`httpPort` and `httpsPort` are both `{self.http_port}`; give each its own port"
+            )
+        return self
 
 
 # A further kind joins this union and the registry in `infra.clusters`.

@@ -1,12 +1,15 @@
 """From pydantic's errors to lines that name the key and the way out."""
 
 import difflib
+import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
+from infra.settings.plain import is_encrypted
 
 NAMESPACE: Final = "slipway"
 
@@ -14,11 +17,18 @@ NAMESPACE: Final = "slipway"
 _EXPECTED: Final[Mapping[str, str]] = {
     "string_type": "text",
     "int_type": "a whole number",
+    "float_type": "a number",
     "bool_type": "`true` or `false`",
     "tuple_type": "a list",
     "dict_type": "a mapping of names to entries",
     "model_type": "a mapping of keys to values (`{}` if it has none)",
     "model_attributes_type": "a mapping of keys to values (`{}` if it has none)",
+}
+
+# Where a key chooses between models by their `kind`, and where pydantic puts the choice below it.
+_TAGS: Final[Mapping[tuple[str, ...], int]] = {
+    ("cluster",): 1,
+    ("platform", "secrets", "stores"): 4,
 }
 
 
@@ -71,30 +81,32 @@ def _line(detail: ErrorDetails, root: type[BaseModel]) -> str:
 def _without_tag(location: Sequence[str | int]) -> list[str | int]:
     """Drop the kind that pydantic puts into the location below a discriminated union."""
     shown = list(location)
-    if len(shown) > 1 and shown[0] == "cluster":
-        del shown[1]
+    for place, tag in _TAGS.items():
+        if tuple(shown[: len(place)]) == place and len(shown) > tag:
+            del shown[tag]
     return shown
 
 
 def _words(detail: ErrorDetails, location: Sequence[str | int], root: type[BaseModel]) -> str:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
-    if isinstance(value, Mapping) and set(value) == {"secure"}:
+    if is_encrypted(value):
         return "is encrypted, but this key holds no secret; write it as plain text"
     match kind:
         case "value_error":
             return str(context["error"])
         case "missing":
             return "is missing; add it"
+        case "extra_forbidden" if location[-1] == "secure":
+            return "only a flat key holds an encrypted value; write `{config: <key>}` here"
         case "extra_forbidden":
             return f"unknown key; {suggest(str(location[-1]), _known_keys(root, location[:-1]))}"
         case "literal_error":
             return f"{_shown(value)} is not known; choose from {_unquoted(context['expected'])}"
         case "union_tag_invalid":
-            return (
-                f"no cluster kind `{context['tag']}`; known: {_unquoted(context['expected_tags'])}"
-            )
+            known = _unquoted(context["expected_tags"])
+            return f"no {_chosen(location)} kind `{context['tag']}`; known: {known}"
         case "union_tag_not_found":
-            return "`kind` is missing; add `kind: local`"
+            return f"`kind` is missing; add it, known: {', '.join(_kinds(root, location))}"
         case "too_short":
             return "is empty; give at least one entry"
         case "greater_than_equal":
@@ -102,9 +114,16 @@ def _words(detail: ErrorDetails, location: Sequence[str | int], root: type[BaseM
         case "less_than_equal":
             return f"{_shown(value)} is too large; the largest is {context['le']}"
         case _ if kind in _EXPECTED:
-            return f"{_shown(value)} has the wrong type; write {_EXPECTED[kind]}"
+            # Whoever writes a secret where its source belongs should not read it in a log.
+            shown = "a value" if "secrets" in location[:-1] else _shown(value)
+            return f"{shown} has the wrong type; write {_EXPECTED[kind]}"
         case _:
             return f"{detail['msg']}; correct the value"
+
+
+def _chosen(location: Sequence[str | int]) -> str:
+    """Return what a `kind` at a location chooses."""
+    return "cluster" if location[0] == "cluster" else "store"
 
 
 def _unquoted(names: str) -> str:
@@ -129,12 +148,43 @@ def _known_keys(root: type[BaseModel], location: Sequence[str | int]) -> list[st
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
+def _kinds(root: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    """Return the values of `kind` among which a union at a location tells its models apart."""
+    union: Any = root
+    for part in location:
+        union = _below(union, str(part))
+    return [
+        kind
+        for model in typing.get_args(union) or (union,)
+        for kind in typing.get_args(model.model_fields["kind"].annotation)
+    ]
+
+
 def _below(model: Any, part: str) -> Any:
-    """Return the type that a key leads to: of a model's field, or of a mapping's values."""
+    """Return the type that a key leads to: of a model's field, or of a mapping's values.
+
+    Below a discriminated union the key is the tag of one of its models.
+    """
+    if typing.get_origin(model) is types.UnionType:
+        tags = {typing.get_args(m.model_fields["kind"].annotation)[0]: m for m in _members(model)}
+        return tags[part]
     if isinstance(model, type) and issubclass(model, BaseModel):
         for name, field in model.model_fields.items():
             if part == (field.alias or name):
-                return field.annotation
+                return _bare(field.annotation)
         # A tag of a discriminated union: the location repeats it, the type is already chosen.
         return model
-    return typing.get_args(model)[1]
+    return _bare(typing.get_args(model)[1])
+
+
+def _bare(annotation: Any) -> Any:
+    """Return a type without its constraints, and of an optional value the value's."""
+    if typing.get_origin(annotation) is Annotated:
+        return _bare(typing.get_args(annotation)[0])
+    if types.NoneType in typing.get_args(annotation):
+        return _bare(_members(annotation)[0])
+    return annotation
+
+
+def _members(union: Any) -> list[Any]:
+    return [member for member in typing.get_args(union) if member is not types.NoneType]

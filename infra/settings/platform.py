@@ -1,31 +1,25 @@
-"""Settings of the shared platform and of its teams."""
+"""Settings of the shared components."""
 
 from pydantic import Field
 
-from infra.settings.types import Flag, Replicas, StrictModel
-
-
-class GatewaySettings(StrictModel):
-    """The gateway that every model answers behind.
-
-    Attributes:
-        replicas: Pods of the gateway controller; 1 by default, which is what a laptop needs.
-        access_log: One log line per request; off by default, it costs CPU per request.
-    """
-
-    replicas: Replicas = 1
-    access_log: Flag = False
+from infra.settings.charts import UPSTREAM, ChartSource
+from infra.settings.gateway import GatewaySettings
+from infra.settings.monitoring import MonitoringSettings
+from infra.settings.stores import SecretsSettings
+from infra.settings.types import StrictModel
 
 
 class PlatformSettings(StrictModel):
     """The shared components.
 
     Attributes:
+        charts: Where the charts of third-party controllers come from.
         gateway: The gateway.
+        secrets: External stores of secrets.
+        monitoring: Prometheus, its alerts and dashboards.
     """
 
+    charts: ChartSource = UPSTREAM
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
-
-
-class TeamSettings(StrictModel):
-    """A team; its name is its namespace. It has no settings of its own yet."""
+    secrets: SecretsSettings = Field(default_factory=SecretsSettings)
+    monitoring: MonitoringSettings = Field(default_factory=MonitoringSettings)

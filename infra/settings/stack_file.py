@@ -36,12 +36,16 @@ def read(path: Path) -> dict[str, Any]:
         path: A `Pulumi.<stack>.yaml`.
 
     Raises:
-        SettingsError: The file is missing or is not a stack file.
+        SettingsError: The file is missing, cannot be read or is not a stack file.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SettingsError([f"{path.name}: no such stack file; {_stacks(path.parent)}"]) from None
+    except OSError as error:
+        raise SettingsError([f"{path.name}: cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise SettingsError([f"{path.name}: is not text in UTF-8; write it anew"]) from None
     try:
         document = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:

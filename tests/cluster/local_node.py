@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.ports import free_port
+from tests.ports import free_ports
 from toolchain import images, local_cluster
 from toolchain.local_cluster import ClusterSpec, PortForward, cgroups, network, node, state
 from toolchain.local_cluster.api import ApiError, Client
@@ -118,7 +118,8 @@ class Node:
 
 
 def spec(name: str) -> ClusterSpec:
-    ports = (PortForward(free_port(), HTTP_NODE_PORT), PortForward(free_port(), DNS_NODE_PORT))
+    http, dns = free_ports()
+    ports = (PortForward(http, HTTP_NODE_PORT), PortForward(dns, DNS_NODE_PORT))
     return ClusterSpec(name, "upstream", ports, OWNER)
 
 

@@ -91,19 +91,33 @@ def test_a_rebooted_node_comes_back_with_its_data(running: Node) -> None:
     until(lambda: answers(running.http), "the application answers again")
 
 
+def test_the_pods_of_a_node_share_one_shim(running: Node) -> None:
+    def programs() -> list[str]:
+        names = []
+        for pid in cgroups.members(running.spec.name):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                names.append(Path(f"/proc/{pid}/comm").read_text().strip())
+        return names
+
+    until(lambda: programs().count("pause") >= 2, "two pods run")
+    # The kernel keeps 15 characters of a name.
+    assert programs().count("containerd-shim") == 1
+
+
 def test_a_component_that_dies_is_started_again(running: Node) -> None:
-    def scheduler() -> int | None:
+    def kubernetes() -> int | None:
         for pid in cgroups.members(running.spec.name, node.PART):
             with suppress(FileNotFoundError, ProcessLookupError):
-                if Path(f"/proc/{pid}/comm").read_text().startswith("kube-scheduler"):
+                if Path(f"/proc/{pid}/comm").read_text().startswith("kubernetes"):
                     return pid
         return None
 
-    until(scheduler, "the scheduler runs")
-    first = scheduler()
+    first = kubernetes()
     assert first is not None
     os.kill(first, signal.SIGKILL)
-    until(lambda: scheduler() not in (None, first), "the scheduler runs again")
+    until(lambda: kubernetes() not in (None, first), "Kubernetes runs again")
+    local_cluster.start(running.spec.name, print)
+    until(lambda: answers(running.http), "the application answers")
 
 
 def test_a_dead_port_forward_is_reported_and_comes_back_with_the_next_create(
@@ -155,7 +169,7 @@ def test_a_port_in_use_is_named_with_its_listener_and_the_key(running: Node) -> 
     wanted = ClusterSpec("test-other", "upstream", (PortForward(taken, HTTP_NODE_PORT),), OWNER)
     problems = local_cluster.preflight(wanted)
     assert len(problems) == 1
-    for word in (str(taken), "by cluster test-node", "slipway:cluster.gatewayPort"):
+    for word in (str(taken), "by cluster test-node", "slipway:cluster.httpPort"):
         assert word in problems[0]
     assert local_cluster.leftovers("test-other") == []
 
@@ -236,11 +250,16 @@ def test_a_killed_create_can_be_destroyed_and_a_broken_off_destroy_be_finished(
     assert local_cluster.leftovers(wanted.name) == []
 
 
-@pytest.mark.parametrize("component", ["containerd", "etcd"])
-def test_a_component_that_cannot_start_is_named_with_its_log(running: Node, component: str) -> None:
+@pytest.mark.parametrize(
+    ("data", "component", "part"),
+    [("containerd", "containerd", ""), ("etcd", "kubernetes", "etcd: ")],
+)
+def test_a_component_that_cannot_start_is_named_with_its_log(
+    running: Node, data: str, component: str, part: str
+) -> None:
     name = running.spec.name
     reboot(name)
-    database = state.layout(name).data / component
+    database = state.layout(name).data / data
     aside = database.with_name("aside")
     database.rename(aside)
     database.write_text("not a folder")
@@ -254,6 +273,7 @@ def test_a_component_that_cannot_start_is_named_with_its_log(running: Node, comp
     message = str(caught.value)
     assert message.startswith(f"{component} keeps ending")
     assert str(state.layout(name).logs / component / "current") in message
+    assert part in message
     assert "not a directory" in message
 
 

@@ -371,3 +371,23 @@ def test_a_kind_is_ready_before_its_first_object_is_made(cluster: Cluster) -> No
         cluster.delete(
             "apiextensions.k8s.io/v1", "CustomResourceDefinition", "probes.readiness.example.com"
         )
+
+
+def test_a_load_balancer_that_gives_no_address_ends_the_wait_with_what_is_missing(
+    cluster: Cluster, namespace: str
+) -> None:
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "balanced", "namespace": namespace},
+        # A class that no load balancer of the cluster serves.
+        "spec": {
+            "type": "LoadBalancer",
+            "loadBalancerClass": "example.com/none",
+            "ports": [{"port": 80}],
+        },
+    }
+    waited = wait(cluster, service, timeout=2)
+    assert waited.failure is not None
+    assert waited.failure.cause == "timed out"
+    assert "address of the load balancer; where a cluster has none" in waited.failure.reasons[0]

@@ -1,5 +1,7 @@
 """A Kubernetes control plane without nodes: etcd, API server and controllers on loopback ports.
 
+They are what the local cluster runs in one program, here in a process each.
+
 It is real in everything that needs no pods: validation, field ownership, owner references,
 namespaces, custom resource definitions. Pods stay pending.
 """
@@ -23,6 +25,7 @@ from toolchain import programs
 
 _TOKEN = "token-of-the-tests"
 _START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
 
 
 @dataclass
@@ -47,20 +50,20 @@ class ControlPlane:
         self.url = f"https://127.0.0.1:{port}"
         key = self._service_account_key()
         (self.folder / "tokens.csv").write_text(f'{_TOKEN},tests,tests,"system:masters"\n')
-        self._spawn(
-            "etcd",
-            {
-                "data-dir": str(self.folder / "etcd"),
-                "listen-client-urls": f"http://127.0.0.1:{etcd}",
-                "advertise-client-urls": f"http://127.0.0.1:{etcd}",
-                "listen-peer-urls": f"http://127.0.0.1:{free_port()}",
-                "unsafe-no-fsync": "true",
-            },
-        )
+        client = f"http://127.0.0.1:{etcd}"
+        settings = {
+            "data-dir": str(self.folder / "etcd"),
+            "listen-client-urls": client,
+            "advertise-client-urls": client,
+            "listen-peer-urls": f"http://127.0.0.1:{free_port()}",
+            "unsafe-no-fsync": True,
+        }
+        (self.folder / "etcd.yaml").write_text(yaml.safe_dump(settings))
+        self._spawn("etcd", {"config-file": str(self.folder / "etcd.yaml")})
         self._spawn(
             "kube-apiserver",
             {
-                "etcd-servers": f"http://127.0.0.1:{etcd}",
+                "etcd-servers": client,
                 "bind-address": "127.0.0.1",
                 "secure-port": str(port),
                 "cert-dir": str(self.folder / "certificates"),
@@ -87,17 +90,18 @@ class ControlPlane:
         )
 
     def stop(self) -> None:
-        """End every process that was started, last one first."""
+        """End every process that was started, last one first; each has to when it is told."""
         for process in reversed(self._processes):
             process.terminate()
-            process.wait()
+            process.wait(_STOP_SECONDS)
 
-    def _spawn(self, program: str, flags: Mapping[str, str]) -> None:
+    def _spawn(self, component: str, flags: Mapping[str, str]) -> None:
         command: Sequence[str] = [
-            str(programs.path(program)),
+            str(programs.path("kubernetes")),
+            component,
             *(f"--{name}={value}" for name, value in flags.items()),
         ]
-        with (self.folder / f"{program}.log").open("wb") as log:
+        with (self.folder / f"{component}.log").open("wb") as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder
             )

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.engine.workspace import Workspace
-from toolchain.kubernetes_plugin.cluster import Cluster
+from toolchain.kubernetes_plugin.cluster import MERGE_PATCH, Cluster
 
 pytestmark = pytest.mark.engine
 
@@ -15,6 +15,16 @@ secret = k8s.core.v1.Secret("secret", metadata={{"namespace": "{namespace}"}},
 k8s.core.v1.ConfigMap("map", metadata={{"name": "map", "namespace": "{namespace}"}},
     data={{"token": pulumi.Output.secret("{password}"), "open": "yes"}}, opts=opts)
 pulumi.export("password", secret.data["password"])
+"""
+
+READ = """
+secret = k8s.core.v1.Secret.get("secret", "{namespace}/found", opts=opts)
+pulumi.export("password", secret.data["password"])
+"""
+
+MUTABLE = """
+k8s.core.v1.Secret("secret", metadata={{"name": "mutable", "namespace": "{namespace}"}},
+    string_data={{"password": "declared"}}, opts=opts)
 """
 
 WIDGETS = """
@@ -49,6 +59,43 @@ def test_secrets_never_show(workspace: Workspace, namespace: str) -> None:
         assert password not in text
         assert encoded not in text
     assert workspace.outputs()["password"] == encoded
+
+
+def test_a_secret_that_the_program_only_reads_never_shows(
+    workspace: Workspace, cluster: Cluster, namespace: str
+) -> None:
+    password, encoded = "correct-horse-battery", "Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5"
+    cluster.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "found", "namespace": namespace},
+            "stringData": {"password": password},
+        },
+        field_manager="tests",
+    )
+    workspace.program(READ.format(namespace=namespace))
+    texts = [workspace.preview().text, workspace.up().text, workspace.refresh().text]
+    texts.append(json.dumps(workspace.deployment()))
+    for text in texts:
+        assert password not in text
+        assert encoded not in text
+    assert workspace.outputs()["password"] == encoded
+
+
+def test_drift_of_a_secret_never_shows(
+    workspace: Workspace, cluster: Cluster, namespace: str
+) -> None:
+    workspace.program(MUTABLE.format(namespace=namespace))
+    workspace.up()
+    live = cluster.get("v1", "Secret", "mutable", namespace)
+    assert live is not None
+    cluster.patch(live, {"stringData": {"password": "drifted-password"}}, media_type=MERGE_PATCH)
+    texts = [workspace.refresh("--diff").text, workspace.preview().text]
+    texts.append(json.dumps(workspace.deployment()))
+    for text in texts:
+        assert "drifted-password" not in text
+        assert "ZHJpZnRlZC1wYXNzd29yZA" not in text
 
 
 def test_a_secret_field_keeps_the_rest_of_its_object_readable(

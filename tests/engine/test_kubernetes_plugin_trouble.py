@@ -2,16 +2,19 @@
 
 import os
 import signal
-import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests import waiting
 from tests.engine.workspace import Workspace
 from toolchain.kubernetes_plugin.cluster import Cluster
 
 pytestmark = pytest.mark.engine
+
+until = partial(waiting.until, patience=60.0, pause=0.05)
 
 MAP = """
 k8s.core.v1.ConfigMap("map", metadata={{"name": "map", "namespace": "{namespace}"{annotations}}},
@@ -155,13 +158,15 @@ def test_a_killed_engine_takes_its_plug_in_along_and_the_object_can_be_adopted(
     workspace.program(WAITING.format(namespace=namespace, annotations="", create="5m"))
     log = tmp_path / "up.log"
     engine = workspace.start("up", "--yes", "--skip-preview", "--stack", "tests", log=log)
-    _await(lambda: cluster.get("apps/v1", "Deployment", "web", namespace) is not None)
+    until(
+        lambda: cluster.get("apps/v1", "Deployment", "web", namespace) is not None, "the Deployment"
+    )
     children = _children_of(engine.pid)
     plugins = [pid for pid, command in children.items() if "toolchain.kubernetes_plugin" in command]
     assert plugins
     os.kill(engine.pid, signal.SIGKILL)
     engine.wait()
-    _await(lambda: not any(_is_alive(pid) for pid in plugins))
+    until(lambda: not any(_is_alive(pid) for pid in plugins), "the end of the plug-ins")
     # The language host does outlive its engine.
     for pid in filter(_is_alive, children):
         os.kill(pid, signal.SIGTERM)
@@ -175,14 +180,6 @@ def test_a_killed_engine_takes_its_plug_in_along_and_the_object_can_be_adopted(
     arguments = ("up", "--yes", "--skip-preview", "--stack", "tests")
     workspace.pulumi(*arguments, variables=adopting)
     assert workspace.resource("web")["id"] == f"{namespace}/web"
-
-
-def _await(condition: object, seconds: float = 60.0) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.05)
 
 
 def _children_of(parent: int) -> dict[int, str]:

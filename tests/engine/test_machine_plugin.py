@@ -80,7 +80,7 @@ def test_a_changed_file_of_the_server_changes_the_reference_and_nothing_else_doe
     [
         (
             IMAGE.format(recipe="model-sever", store="local:c/1"),
-            "there is no image recipe 'model-sever': use one of coredns, model-server",
+            "there is no image recipe 'model-sever': nearest are model-server, ",
         ),
         (
             IMAGE.format(recipe="pause", store="somewhere"),
@@ -88,7 +88,7 @@ def test_a_changed_file_of_the_server_changes_the_reference_and_nothing_else_doe
         ),
         (
             MODEL.format(source="absent.onnx", digest="0" * 64),
-            "there is no file absent.onnx in the project",
+            "there is no absent.onnx in the project",
         ),
         (MODEL.format(source="../m.onnx", digest="0" * 64), "is not inside the project"),
         (MODEL.format(source="m.onnx", digest="abc"), "'abc' is no SHA-256"),

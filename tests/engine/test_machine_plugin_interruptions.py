@@ -2,12 +2,12 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests import waiting
 from tests.engine import thing_plugin
 from tests.engine.machine_stack import Stack, errors, fake_plugin
 
@@ -35,11 +35,7 @@ def stack(tmp_path: Path, things: Path) -> Stack:
     return stack
 
 
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen within {PATIENCE:.0f} s"
-        time.sleep(0.02)
+wait_until = partial(waiting.until, patience=PATIENCE, pause=0.02)
 
 
 def runs(pid: int) -> bool:

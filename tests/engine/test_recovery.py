@@ -1,18 +1,24 @@
 """An engine that is killed in the middle of an update costs nothing but time."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.engine import thing_plugin
+from tests.engine.machine_stack import fake_plugin
 from toolchain import programs, project, recovery
 from toolchain.engine import Engine
+from toolchain.errors import SlipwayError
 
 pytestmark = pytest.mark.engine
 
+WHOLE = ("--yes", "--skip-preview")
 PLUGIN = Path(__file__).with_name("slow_plugin.py")
 LIMIT_SECONDS = 120.0
 
@@ -29,11 +35,23 @@ fixed = Thing("fixed", {"name": "fixed"}, depends_on=[first])
 made_up = Thing("made-up", {}, depends_on=[first])
 """
 
+CLUSTER = """\
+import pulumi
+from infra import machine
+
+provider = machine.Provider("machine")
+cluster = machine.LocalCluster("cluster", name="cluster", distributions=[], ports=[],
+                               opts=pulumi.ResourceOptions(provider=provider))
+for name in ("first", "second", "third"):
+    pulumi.CustomResource("kubernetes:core/v1:ConfigMap", name, {"metadata": {"name": name}},
+                          pulumi.ResourceOptions(depends_on=[cluster], deleted_with=cluster))
+"""
+
 
 class World:
     """A project whose resources are files in a folder, made by a plug-in that can be slow."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: str = PROGRAM) -> None:
         self.folder = folder
         self.objects = folder / "objects"
         self.slow = folder / "slow"
@@ -45,11 +63,13 @@ class World:
             f'#!/bin/sh\nPYTHONPATH="{project.ROOT}" exec "{sys.executable}" "{PLUGIN}" "$@"\n'
         )
         start.chmod(0o755)
+        fake_plugin(folder / "machine", Path(thing_plugin.__file__))
         (folder / "Pulumi.yaml").write_text(
             f"name: {project.NAME}\nruntime: python\n"
-            "plugins: {providers: [{name: kubernetes, path: plugin}]}\n"
+            "plugins: {providers: [{name: kubernetes, path: plugin}, "
+            "{name: slipway, path: machine}]}\n"
         )
-        (folder / "__main__.py").write_text(PROGRAM)
+        (folder / "__main__.py").write_text(program)
         pulumi = programs.path("pulumi")
         search = [str(Path(sys.executable).parent), str(pulumi.parent), os.environ["PATH"]]
         self.env = {
@@ -61,6 +81,10 @@ class World:
             "PULUMI_SKIP_UPDATE_CHECK": "1",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "SLOW_PLUGIN_FOLDER": str(folder),
+            "THING_FOLDER": str(folder),
+            "PYTHONPATH": str(project.ROOT),
+            # A file for each time that the state is written.
+            "PULUMI_DIY_BACKEND_RETAIN_CHECKPOINTS": "true",
         }
         self.pulumi = pulumi
         self.engine = Engine(pulumi, "tests", self.env, self.lines.append, folder)
@@ -83,6 +107,34 @@ class World:
         process.kill()
         process.wait()
         self.slow.unlink()
+
+    def kill_while_destroying(self) -> None:
+        """Start `make down` and kill its engine while it removes the cluster."""
+        (self.folder / "hold").touch()
+        (self.folder / "deleting").unlink(missing_ok=True)
+        killer = threading.Thread(target=self._kill_at_the_deletion)
+        killer.start()
+        with pytest.raises(SlipwayError):
+            self.engine.destroy(WHOLE)
+        killer.join()
+        (self.folder / "hold").unlink()
+
+    def _kill_at_the_deletion(self) -> None:
+        deadline = time.monotonic() + LIMIT_SECONDS
+        while not (self.folder / "deleting").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        held = recovery.locks(self.env["PULUMI_BACKEND_URL"], project.NAME, "tests")
+        os.kill(held[0].pid, signal.SIGKILL)
+
+    def forget_objects(self) -> None:
+        """Let the objects go with their cluster, which is a fake one of another plug-in."""
+        for left in self.objects.iterdir():
+            left.unlink()
+
+    def writes(self) -> int:
+        """Return how often the engine has written the state."""
+        folder = self.folder / "state" / ".pulumi" / "stacks" / project.NAME
+        return len([path for path in folder.glob("tests.json.*") if path.suffix[1:].isdigit()])
 
     def orphans(self) -> list[int]:
         """Return the language hosts that this project's killed engines left."""
@@ -126,3 +178,44 @@ def test_down_after_a_killed_up_leaves_nothing(world: World) -> None:
     world.kill_while_creating()
     world.engine.destroy(["--yes", "--skip-preview"])
     assert world.names() == []
+
+
+@pytest.fixture
+def clustered(tmp_path: Path) -> World:
+    world = World(tmp_path, CLUSTER)
+    world.engine.up(WHOLE)
+    return world
+
+
+def test_down_of_a_local_cluster_writes_the_state_once(clustered: World) -> None:
+    before = clustered.writes()
+    clustered.engine.destroy(WHOLE)
+    assert clustered.writes() == before + 1
+    assert not (clustered.folder / "made").exists()
+
+
+def test_down_of_other_stacks_is_recorded_at_every_step(world: World) -> None:
+    world.engine.up(WHOLE)
+    before = world.writes()
+    world.engine.destroy(WHOLE)
+    # Three objects, their provider, the stack: each before and after.
+    assert world.writes() >= before + 8
+
+
+def test_down_after_a_killed_down_of_a_local_cluster_finishes_it(clustered: World) -> None:
+    clustered.kill_while_destroying()
+    clustered.engine.destroy(WHOLE)
+    assert not (clustered.folder / "made").exists()
+    clustered.forget_objects()
+    clustered.lines.clear()
+    clustered.engine.up(WHOLE)
+    assert clustered.lines == []
+
+
+def test_up_after_a_killed_down_of_a_local_cluster_makes_everything_anew(clustered: World) -> None:
+    clustered.kill_while_destroying()
+    clustered.forget_objects()
+    clustered.engine.up(WHOLE)
+    assert any("it is finished first" in line for line in clustered.lines)
+    assert clustered.names() == ["first", "second", "third"]
+    assert (clustered.folder / "made").exists()

@@ -2,7 +2,7 @@
 
 It is `toolchain.machine_plugin` with another resource in place of a local cluster. The folder of
 the environment variable `THING_FOLDER` holds what the resource made (`made`) and what the test
-wants: `hold` keeps a creation from ending, `fail` makes it fail.
+wants: `hold` keeps a creation or a deletion from ending, `fail` makes a creation fail.
 """
 
 import os
@@ -50,7 +50,11 @@ class Thing:
         return Live(state, state) if (FOLDER / "made").exists() else None
 
     def delete(self, identifier: str, state: Properties, call: Call) -> None:
-        (FOLDER / "made").unlink()
+        (FOLDER / "deleting").touch()
+        while (FOLDER / "hold").exists():
+            time.sleep(0.02)
+        # Done again after a kill, as the real one is, it finds nothing.
+        (FOLDER / "made").unlink(missing_ok=True)
 
     @staticmethod
     def _outputs(inputs: Properties) -> Properties:

@@ -11,12 +11,11 @@ from typing import Any
 
 from infra import versions
 from tests.running import Run, run
-from toolchain import programs
+from toolchain import env, programs
 
 ROOT = Path(__file__).resolve().parents[2]
 _PLUGIN_VERSION = versions.PULUMI_KUBERNETES
 _STACK = "tests"
-_LIMIT_SECONDS = 300
 
 # What every program of these tests starts with: one explicit provider, all resources under it.
 _PREAMBLE = """\
@@ -38,10 +37,12 @@ class Workspace:
     Attributes:
         folder: Program, state and the engine's home.
         kubeconfig: Kubeconfig that the program gives its provider.
+        limit: Seconds after which a command is given up.
     """
 
     folder: Path
     kubeconfig: str
+    limit: float = 300
     _variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -74,6 +75,7 @@ class Workspace:
             "PULUMI_SKIP_UPDATE_CHECK": "1",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "TEST_KUBECONFIG": self.kubeconfig,
+            "GOGC": env.GOGC,
             # The tests hold what the plug-in does by default.
             "KUBECONFIG": "",
         }
@@ -104,7 +106,7 @@ class Workspace:
             folder=self.folder,
             variables={**self._variables, **(variables or {})},
             expect=expect,
-            limit=_LIMIT_SECONDS,
+            limit=self.limit,
         )
 
     def command(self, *arguments: str) -> list[str]:
@@ -135,7 +137,7 @@ class Workspace:
         """Return the steps that would change something, by the logical name of the resource."""
         done = self.pulumi("preview", "--json", "--stack", _STACK)
         steps = json.loads(done.text[done.text.index("{\n") :])["steps"]
-        changing = [step for step in steps if step["op"] != "same"]
+        changing = [step for step in steps if step["op"] not in ("same", "read")]
         return {step["urn"].rpartition("::")[2]: step for step in changing}
 
     def refresh(self, *more: str, expect: int = 0) -> Run:

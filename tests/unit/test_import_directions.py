@@ -22,13 +22,16 @@ FORBIDDEN = {
 CLOUD_SDKS = ("pulumi_aws", "pulumi_azure_native", "pulumi_eks", "pulumi_gcp", "boto3")
 # Modules that must stay free of Pulumi, because the toolchain and fast checks use them.
 WITHOUT_PULUMI = (
+    "infra/digests.py",
     "infra/naming.py",
     "infra/versions.py",
     "apps/serving/runtimes.py",
     "infra/settings/artifacts.py",
+    "infra/settings/charts.py",
     "infra/settings/cluster.py",
     "infra/settings/errors.py",
     "infra/settings/models.py",
+    "infra/settings/plain.py",
     "infra/settings/platform.py",
     "infra/settings/stack_file.py",
     "infra/settings/types.py",

@@ -25,28 +25,14 @@ _GATEWAY_API_KINDS = (
 
 COREDNS: Final = Program(
     name="coredns",
-    version=versions.COREDNS,
+    version=versions.COREDNS_BUILD,
     binaries=("coredns",),
     probe=Probe(("-version",), f"CoreDNS-{versions.COREDNS}"),
     sources=(
-        Machine(),
-        Release(
-            files=(
-                github(
-                    "coredns/coredns",
-                    "coredns_{version}_linux_{arch}.tgz",
-                    "coredns_{version}_linux_{arch}.tgz.sha256",
-                ),
-            ),
-        ),
         GoBuild(
-            modules=(
-                GoModule(
-                    folder="coredns", packages=("github.com/coredns/coredns",), output="coredns"
-                ),
-            ),
-            disk=3 * _GB,
-            seconds=150,
+            modules=(GoModule(folder="coredns", packages=(".",), output="coredns"),),
+            disk=2 * _GB,
+            seconds=90,
         ),
     ),
 )
@@ -78,6 +64,45 @@ TRAEFIK: Final = Program(
             ),
             disk=6 * _GB,
             seconds=420,
+        ),
+    ),
+)
+
+_TRAEFIK_KINDS = (
+    "ingressroutes",
+    "ingressroutetcps",
+    "ingressrouteudps",
+    "middlewares",
+    "middlewaretcps",
+    "serverstransports",
+    "serverstransporttcps",
+    "tlsoptions",
+    "tlsstores",
+    "traefikservices",
+)
+
+TRAEFIK_CRDS: Final = Program(
+    name="traefik-crds",
+    version=versions.TRAEFIK,
+    binaries=tuple(f"traefik.io_{kind}.yaml" for kind in _TRAEFIK_KINDS),
+    probe=None,
+    sources=(
+        GoBuild(
+            modules=(
+                GoModule(
+                    folder="traefik",
+                    packages=(),
+                    files=tuple(
+                        ModuleFile(
+                            f"github.com/traefik/traefik/v3@v{versions.TRAEFIK}",
+                            f"docs/content/reference/dynamic-configuration/traefik.io_{kind}.yaml",
+                        )
+                        for kind in _TRAEFIK_KINDS
+                    ),
+                ),
+            ),
+            disk=200_000_000,
+            seconds=5,
         ),
     ),
 )

@@ -6,16 +6,9 @@ from infra import versions
 from toolchain.sources.base import Probe, Program
 from toolchain.sources.gobuild import GoBuild, GoModule
 from toolchain.sources.machine import Machine
-from toolchain.sources.release import Release, ReleaseFile, github
+from toolchain.sources.release import Release, github
 
 _GB = 1_000_000_000
-_KUBERNETES = (
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kubelet",
-    "kube-proxy",
-)
 _CONTAINERD = "github.com/containerd/containerd/v2"
 _CNI = "github.com/containernetworking/plugins"
 _CNI_PLUGINS = {
@@ -28,35 +21,24 @@ _CNI_PLUGINS = {
     "tuning": "meta",
 }
 
+# One program with a main package of our own (docs/adr/0012), so there is no release of it.
 KUBERNETES: Final = Program(
     name="kubernetes",
-    version=versions.KUBERNETES,
-    binaries=_KUBERNETES,
+    version=versions.KUBERNETES_BUILD,
+    binaries=("kubernetes",),
     probe=Probe(("--version",), f"v{versions.KUBERNETES}"),
     sources=(
-        Machine(),
-        Release(
-            files=tuple(
-                ReleaseFile(
-                    url=f"https://dl.k8s.io/release/v{{version}}/bin/linux/{{arch}}/{name}",
-                    checksums=(
-                        f"https://dl.k8s.io/release/v{{version}}/bin/linux/{{arch}}/{name}.sha256"
-                    ),
-                    binary=name,
-                )
-                for name in _KUBERNETES
-            ),
-        ),
         GoBuild(
             modules=(
                 GoModule(
                     folder="kubernetes",
-                    packages=tuple(f"k8s.io/kubernetes/cmd/{name}" for name in _KUBERNETES),
+                    packages=(".",),
+                    output="kubernetes",
                     # Without them the server calls itself v0.0.0.
                     variables=tuple(
                         (f"k8s.io/component-base/version.{name}", value)
                         for name, value in (
-                            ("gitVersion", "v{version}"),
+                            ("gitVersion", f"v{versions.KUBERNETES}"),
                             ("gitMajor", versions.KUBERNETES.split(".")[0]),
                             ("gitMinor", versions.KUBERNETES.split(".")[1]),
                             ("gitTreeState", "clean"),
@@ -64,35 +46,8 @@ KUBERNETES: Final = Program(
                     ),
                 ),
             ),
-            disk=6 * _GB,
-            seconds=600,
-        ),
-    ),
-)
-
-ETCD: Final = Program(
-    name="etcd",
-    version=versions.ETCD,
-    binaries=("etcd",),
-    probe=Probe(("--version",), versions.ETCD),
-    sources=(
-        Machine(),
-        Release(
-            files=(
-                github(
-                    "etcd-io/etcd",
-                    "etcd-v{version}-linux-{arch}.tar.gz",
-                    "SHA256SUMS",
-                    folder="etcd-v{version}-linux-{arch}/",
-                ),
-            ),
-        ),
-        GoBuild(
-            modules=(
-                GoModule(folder="etcd", packages=("go.etcd.io/etcd/server/v3",), output="etcd"),
-            ),
-            disk=1 * _GB,
-            seconds=70,
+            disk=5 * _GB,
+            seconds=420,
         ),
     ),
 )

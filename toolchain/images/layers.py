@@ -81,7 +81,7 @@ def dependencies(wanted: Application, project: Path, report: Report) -> Path:
         ImageError: The dependencies cannot be installed.
         ToolchainError: A program for it cannot be had.
     """
-    name = f"dependencies-{dependencies_key(wanted, project)}"
+    name = f"{_family(wanted)}-{dependencies_key(wanted, project)}"
     target = _layer(name)
     root = base(wanted.base, report)
     with cache.lock(name, report):
@@ -94,6 +94,12 @@ def dependencies(wanted: Application, project: Path, report: Report) -> Path:
     return target
 
 
+def _family(wanted: Application) -> str:
+    """Return what the layers of one lock file, each of which takes the place of the last, share."""
+    lock = Path(wanted.lock)
+    return f"dependencies-{lock.parent.name}-{lock.stem}"
+
+
 def _layer(name: str) -> Path:
     return cache.folder("images", "layers") / f"{name}.tar"
 
@@ -101,7 +107,7 @@ def _layer(name: str) -> Path:
 def _publish(made: Path, target: Path) -> None:
     """Rename a finished layer into place, and drop the one that it takes the place of."""
     made.rename(target)
-    for other in target.parent.glob(f"{target.name.partition('-')[0]}-*.tar"):
+    for other in target.parent.glob(f"{target.name.rpartition('-')[0]}-*.tar"):
         if other != target:
             other.unlink(missing_ok=True)
 

@@ -1,9 +1,10 @@
 """What goes into each image, as data, and the hash over it."""
 
+import difflib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,8 @@ class Recipe:
 DEBIAN = Base(
     suite="bookworm",
     # `usr-is-merged` stands in for `usrmerge`, which would bring all of Perl (50 MB).
-    packages=("ca-certificates", "python3", "usr-is-merged"),
+    # `libgomp1` is GNU's OpenMP, which compiled packages load without bringing it.
+    packages=("ca-certificates", "libgomp1", "python3", "usr-is-merged"),
     renewed="2026-11-24",
 )
 
@@ -110,6 +112,77 @@ SERVER = Application(
     base=DEBIAN,
 )
 
+# The same server with other libraries: with all of them an image would have half a gigabyte.
+ESTIMATOR_SERVER = replace(SERVER, lock="apps/serving/server/estimators.lock")
+TEXT_SERVER = replace(SERVER, lock="apps/serving/server/text.lock")
+
+STORAGE_INITIALIZER = Application(
+    package="apps/serving/storage_initializer/slipway_storage",
+    lock="apps/serving/storage_initializer/requirements.lock",
+    python="3.11",
+    base=DEBIAN,
+)
+
+LLM_SERVER = Application(
+    package="apps/serving/llm_server/slipway_llm",
+    lock="apps/serving/llm_server/requirements.lock",
+    python="3.11",
+    base=DEBIAN,
+)
+
+CANARY_PROMOTER = Application(
+    package="infra/platform/promoter/slipway_promoter",
+    lock="infra/platform/promoter/requirements.lock",
+    python="3.11",
+    base=DEBIAN,
+)
+
+KSERVE_PREDICTOR = Application(
+    package="examples/kserve_predictor/digits_predictor",
+    lock="examples/kserve_predictor/requirements.lock",
+    python="3.11",
+    base=DEBIAN,
+)
+
+# The root file system is read-only in the pod, and the dependencies are compiled.
+PYTHON_ENVIRONMENT: Mapping[str, str] = {
+    "LANG": "C.UTF-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+
+SINGLE_PROGRAMS: Mapping[str, str] = {
+    "cert-manager-acmesolver": versions.CERT_MANAGER_BUILD,
+    "cert-manager-cainjector": versions.CERT_MANAGER_BUILD,
+    "cert-manager-controller": versions.CERT_MANAGER_BUILD,
+    "cert-manager-webhook": versions.CERT_MANAGER_BUILD,
+    # Port 53 takes the capability NET_BIND_SERVICE in the pod.
+    "coredns": versions.COREDNS_BUILD,
+    "external-secrets": versions.EXTERNAL_SECRETS_BUILD,
+    "keda-adapter": versions.KEDA_BUILD,
+    "keda-http-interceptor": versions.KEDA_HTTP_ADD_ON,
+    "keda-http-scaler": versions.KEDA_HTTP_ADD_ON,
+    "keda-operator": versions.KEDA_BUILD,
+    "kube-state-metrics": versions.KUBE_STATE_METRICS,
+    "metallb-controller": versions.METALLB,
+    "metallb-speaker": versions.METALLB,
+    "metrics-server": versions.METRICS_SERVER,
+    "prometheus": versions.PROMETHEUS,
+    "traefik": versions.TRAEFIK,
+}
+"""Images that are one program each, by the program's version."""
+
+
+def _python(name: str, application: Application, **environment: str) -> Recipe:
+    """Return the recipe of an image that runs a Python package of this project."""
+    return Recipe(
+        name,
+        entrypoint=("python3", "-m", Path(application.package).name),
+        application=application,
+        environment={**PYTHON_ENVIRONMENT, **environment},
+    )
+
+
 RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -119,30 +192,24 @@ RECIPES: Mapping[str, Recipe] = {
             programs={"pause": versions.PAUSE},
             sources=("toolchain/go/pause",),
         ),
-        # Port 53 takes the capability NET_BIND_SERVICE in the pod.
-        Recipe(
-            "coredns",
-            entrypoint=("/coredns",),
-            programs={"coredns": versions.COREDNS},
-            certificates=True,
+        *(
+            Recipe(
+                name,
+                entrypoint=(f"/{name}",),
+                programs={name: version},
+                certificates=True,
+            )
+            for name, version in SINGLE_PROGRAMS.items()
         ),
-        Recipe(
-            "traefik",
-            entrypoint=("/traefik",),
-            programs={"traefik": versions.TRAEFIK},
-            certificates=True,
-        ),
-        Recipe(
-            "model-server",
-            entrypoint=("python3", "-m", "slipway_server"),
-            application=SERVER,
-            # The root file system is read-only in the pod, and the dependencies are compiled.
-            environment={
-                "LANG": "C.UTF-8",
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "PYTHONUNBUFFERED": "1",
-            },
-        ),
+        _python("model-server", SERVER),
+        _python("estimator-server", ESTIMATOR_SERVER),
+        # Hugging Face's client keeps notes below its home.
+        _python("model-storage", STORAGE_INITIALIZER, HOME="/tmp"),
+        _python("text-server", TEXT_SERVER),
+        _python("llm-server", LLM_SERVER),
+        _python("canary-promoter", CANARY_PROMOTER),
+        # An example, which a stack file names: see docs/kserve.md.
+        _python("kserve-predictor", KSERVE_PREDICTOR),
     )
 }
 
@@ -151,13 +218,14 @@ def recipe(name: str) -> Recipe:
     """Return a recipe by name.
 
     Raises:
-        ImageError: There is none of that name.
+        ImageError: There is none of that name. It names the three nearest: the engine cuts the
+            middle out of a long error, so a list of all would hide what is wrong.
     """
     try:
         return RECIPES[name]
     except KeyError:
-        known = ", ".join(sorted(RECIPES))
-        raise ImageError(f"there is no image recipe {name!r}: use one of {known}") from None
+        nearest = ", ".join(difflib.get_close_matches(name, sorted(RECIPES), n=3, cutoff=0))
+        raise ImageError(f"there is no image recipe {name!r}: nearest are {nearest}") from None
 
 
 def reference(name: str, project: Path = PROJECT) -> str:

@@ -20,6 +20,10 @@ class ObjectClient(Protocol):
     (all three are subclasses of `ClusterError`).
     """
 
+    def serves(self, api_version: str, kind: str) -> bool:
+        """Return whether the API server lists a kind."""
+        ...
+
     def get(
         self, api_version: str, kind: str, name: str, namespace: str | None = None
     ) -> Object | None:

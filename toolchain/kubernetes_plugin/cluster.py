@@ -68,6 +68,10 @@ class Cluster:
         response = self._open("GET", "/version", timeout=timeout, retries=False)
         return str(self._decoded(response).get("gitVersion", ""))
 
+    def serves(self, api_version: str, kind: str) -> bool:
+        """Return whether the API server lists a kind."""
+        return self.discovery.is_served(api_version, kind)
+
     def get(
         self, api_version: str, kind: str, name: str, namespace: str | None = None
     ) -> Object | None:

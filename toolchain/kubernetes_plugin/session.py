@@ -35,7 +35,7 @@ class Session:
 
     def serves(self, api_version: str, kind: str) -> bool:
         """Return whether the cluster is there and serves a kind."""
-        return self.cluster is not None and self.discovery.is_served(api_version, kind)
+        return self.cluster is not None and self.cluster.serves(api_version, kind)
 
     def reached(self) -> Cluster:
         """Return the cluster.

@@ -90,6 +90,9 @@ def build(
 ) -> Properties:
     """Return the state to store.
 
+    Who manages which field is left out: it is read from the cluster where it is needed, and would
+    be a seventh of a state that the engine writes whole at every step.
+
     Args:
         live: Live object, plain.
         inputs: Inputs that led to it, plain.
@@ -98,11 +101,19 @@ def build(
         field_manager: Name under which the resource owns fields.
     """
     return {
-        **marked(to_program(live), marked_inputs),
+        **marked(to_program(_without_managers(live)), marked_inputs),
         INPUTS: marked(to_program(inputs), marked_inputs),
         INITIAL_API_VERSION: initial_api_version,
         FIELD_MANAGER: field_manager,
     }
+
+
+def _without_managers(live: Mapping[str, Any]) -> Properties:
+    metadata = live.get("metadata")
+    if not isinstance(metadata, Mapping) or "managedFields" not in metadata:
+        return dict(live)
+    kept = {key: value for key, value in metadata.items() if key != "managedFields"}
+    return {**live, "metadata": kept}
 
 
 def plain_container(value: Any) -> Properties:

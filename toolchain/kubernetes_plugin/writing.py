@@ -142,6 +142,9 @@ def _wait(
     timeout: float,
     operation: Operation,
 ) -> Object:
+    if inputs.get("kind") == state.CRD_KIND:
+        # What the server lists is about to change: the wait has to ask anew, and what comes after.
+        context.session.discovery.forget(str((inputs.get("spec") or {}).get("group", "")))
     try:
         ready = wait_until_ready(
             context.session.reached(),
@@ -156,9 +159,6 @@ def _wait(
         properties = origin.state(error.live, inputs, news)
         resource_id = naming.identifier(live)
         raise InitializationError(str(error), resource_id, properties, error.reasons) from error
-    if inputs.get("kind") == state.CRD_KIND:
-        # The next resource of this kind has to ask the server anew.
-        context.session.discovery.forget(str((inputs.get("spec") or {}).get("group", "")))
     context.log.status("", urn)
     return ready
 

@@ -1,6 +1,7 @@
 """Brings a cluster from whatever is there of it to a node that is ready."""
 
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from toolchain.local_cluster import (
 )
 from toolchain.local_cluster.api import ApiError, Client
 from toolchain.local_cluster.commands import search_path
-from toolchain.local_cluster.distribution import Blueprint, DistributionSteps, Machine
+from toolchain.local_cluster.distribution import DistributionSteps, Machine
 from toolchain.local_cluster.distributions import steps_of
 from toolchain.local_cluster.errors import LocalClusterError
 from toolchain.local_cluster.readiness import Step
@@ -87,7 +88,8 @@ def _run_node(
         path=path,
     )
     digest = services.digest(
-        plan.services, {**plan.files, init: script, where.pki: pki.fingerprint(where)}
+        plan.services,
+        {**plan.files, **plan.scripts, init: script, where.pki: pki.fingerprint(where)},
     )
     started = where.config / _STARTED
     pid = node.init_pid(name)
@@ -101,7 +103,8 @@ def _run_node(
     with state.machine_lock(report):
         forwarding.enable(network.machine_routes()[1])
     started.unlink(missing_ok=True)
-    _write(plan, init, script)
+    _write(plan.files, mode=0o600)
+    _write({**plan.scripts, init: script}, mode=0o700)
     services.write(where.services, plan.services, where.logs, path, programs.path("s6-log"))
     report(f"starting node {name} ({record.distribution} {record.version})")
     pid = node.start(name, where, record.network, init)
@@ -113,11 +116,10 @@ def _reads(path: Path, text: str) -> bool:
     return path.exists() and path.read_text() == text
 
 
-def _write(plan: Blueprint, init: Path, script: str) -> None:
-    for path, text in plan.files.items():
+def _write(texts: Mapping[Path, str], mode: int) -> None:
+    for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        state.write_atomically(path, text)
-    state.write_atomically(init, script, mode=0o700)
+        state.write_atomically(path, text, mode=mode)
 
 
 def _import_own(
@@ -161,7 +163,7 @@ def _await_ready(
         for addon in steps.addons(machine, record):
             client.apply(addon.path, addon.manifest)
         wait(
-            Step("the image store", imported, ("containerd",)),
+            Step("the image store", imported, "containerd"),
             *readiness.steps(client, record.name, since),
         )
     except ApiError as error:
@@ -180,4 +182,4 @@ def _kubeconfig(record: Record, where: Layout, steps: DistributionSteps) -> Step
         written = steps.kubeconfig(record, where) is not None
         return None if written else f"{record.distribution} has not written it"
 
-    return Step("the admin's kubeconfig", missing, (record.distribution,))
+    return Step("the admin's kubeconfig", missing)

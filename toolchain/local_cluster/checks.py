@@ -14,7 +14,7 @@ DISK = 3_000_000_000
 """Bytes for a new cluster: its images unpacked (0.6 GB), etcd, logs, and room for models."""
 
 MEMORY = 1_500_000_000
-"""Bytes of memory for a node that does not run yet: it and the platform take about 1.2 GB."""
+"""Bytes of memory for a node that does not run yet: it and the platform take about 1.3 GB."""
 
 _PORTS = range(1, 65536)
 
@@ -29,7 +29,7 @@ def problems(spec: ClusterSpec) -> list[str]:
     named_wrongly = name_problem(spec.name)
     if named_wrongly:
         return [named_wrongly]
-    found += _ownership(spec)
+    found += _record(spec)
     found += _ports_given(spec.ports)
     if os.geteuid() != 0:
         # What follows can only be seen, or only matters, as root.
@@ -48,15 +48,26 @@ def problems(spec: ClusterSpec) -> list[str]:
     return found
 
 
-def _ownership(spec: ClusterSpec) -> list[str]:
+def _record(spec: ClusterSpec) -> list[str]:
     try:
         record = state.load(spec.name)
     except LocalClusterError as error:
         return [str(error)]
     if record is None:
         return []
-    problem = owner_problem(spec, record)
-    return [problem] if problem else []
+    found = (owner_problem(spec, record), _address_problem(record))
+    return [problem for problem in found if problem]
+
+
+def _address_problem(record: state.Record) -> str | None:
+    """Return why an existing cluster cannot be used any longer, or `None`."""
+    if record.network.address_pool is not None:
+        return None
+    return (
+        f"the network {record.network.link} of cluster {record.name}, which an earlier Slipway "
+        "made, has no room for load balancers: remove the cluster with `make down`; the next "
+        "`make up` makes it anew"
+    )
 
 
 def owner_problem(spec: ClusterSpec, record: state.Record) -> str | None:

@@ -3,9 +3,26 @@
 from collections.abc import Sequence
 
 from toolchain import programs
+from toolchain.local_cluster import state
 from toolchain.local_cluster.distributions import steps_of
 from toolchain.local_cluster.errors import LocalClusterError
 from toolchain.local_cluster.spec import DISTRIBUTIONS, Choice
+
+
+def distribution_of(name: str, ordered: Sequence[str]) -> Choice:
+    """Return what a cluster is, or would be if it were created now.
+
+    Args:
+        name: The cluster; an existing one keeps its distribution while that is on the list.
+        ordered: Names of distributions, the preferred one first.
+
+    Raises:
+        LocalClusterError: As `choose_distribution`, or the cluster's record cannot be read.
+    """
+    record = state.load(name)
+    if record is not None and record.distribution in ordered:
+        return Choice(record.distribution, record.version, ())
+    return choose_distribution(ordered)
 
 
 def choose_distribution(ordered: Sequence[str]) -> Choice:

@@ -177,7 +177,7 @@ def _container(image: str) -> dict[str, Any]:
         ],
         "resources": {
             "requests": {"cpu": "50m", "memory": "64Mi"},
-            "limits": {"memory": "170Mi"},
+            "limits": {"cpu": "1", "memory": "170Mi"},
         },
         "securityContext": {
             "allowPrivilegeEscalation": False,

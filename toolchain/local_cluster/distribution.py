@@ -1,7 +1,7 @@
 """What a distribution has to say; everything else about a node is the same for all of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from toolchain.local_cluster import network
 from toolchain.local_cluster.sandbox import Kept
 from toolchain.local_cluster.services import Service
+from toolchain.local_cluster.spec import Brings
 from toolchain.local_cluster.state import Layout, Record
 from toolchain.progress import Report
 
@@ -38,6 +39,7 @@ class Blueprint:
 
     Attributes:
         files: Configuration by absolute path, without secrets.
+        scripts: Programs of the node's own, by absolute path.
         services: Supervised components.
         kept: Folders of the cluster that the node sees at fixed places.
         programs: Folders for the components' PATH.
@@ -47,6 +49,7 @@ class Blueprint:
     services: Sequence[Service]
     kept: Sequence[Kept]
     programs: Sequence[Path]
+    scripts: Mapping[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,8 @@ class DistributionSteps(Protocol):
         ...
 
     @property
-    def enforces_network_policy(self) -> bool:
-        """Whether NetworkPolicy objects have an effect."""
+    def brings(self) -> Brings:
+        """What it has beyond Kubernetes itself."""
         ...
 
     @property

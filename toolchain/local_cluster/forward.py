@@ -132,7 +132,10 @@ def port_problem(port: int) -> str | None:
             return None
     listener = listening_process(port)
     by = f" by {listener}" if listener else ""
-    return f"port {port} of 127.0.0.1 {reason}{by}: set slipway:cluster.gatewayPort to a free one"
+    return (
+        f"port {port} of 127.0.0.1 {reason}{by}: give slipway:cluster.httpPort or httpsPort a free "
+        "one instead"
+    )
 
 
 def listening_process(port: int) -> str | None:

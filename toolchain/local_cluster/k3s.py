@@ -21,7 +21,8 @@ from toolchain.local_cluster.distribution import (
 )
 from toolchain.local_cluster.pki import DOMAIN
 from toolchain.local_cluster.sandbox import Kept
-from toolchain.local_cluster.services import Service
+from toolchain.local_cluster.services import KUBERNETES, Service
+from toolchain.local_cluster.spec import Brings
 from toolchain.local_cluster.state import Layout, Record
 from toolchain.progress import Report
 
@@ -31,8 +32,10 @@ class K3s:
 
     version = f"v{versions.K3S}"
     programs = ("k3s", "s6-svscan", "ip", "iptables", "socat", "unshare")
-    # It starts kube-router's network policy controller by default.
-    enforces_network_policy = True
+    # kube-router's policy controller, metrics-server, ServiceLB and the local path provisioner.
+    brings = Brings(
+        network_policies=True, metrics_server=True, load_balancer=True, storage_class="local-path"
+    )
     containerd_socket = Path("/run/k3s/containerd/containerd.sock")
     # It pulls its own.
     images: tuple[str, ...] = ()
@@ -73,7 +76,7 @@ class K3s:
         file = where.config / "k3s.yaml"
         return Blueprint(
             files={file: yaml.safe_dump(configuration(record, where, machine), sort_keys=False)},
-            services=(Service("k3s", [str(k3s), "server", "--config", str(file)]),),
+            services=(Service(KUBERNETES, [str(k3s), "server", "--config", str(file)]),),
             kept=(
                 Kept(where.data / "kubelet", Path("/var/lib/kubelet")),
                 Kept(where.data / "cni", Path("/var/lib/cni")),

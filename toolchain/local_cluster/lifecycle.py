@@ -165,14 +165,14 @@ def has_image(name: str, ref: str) -> bool:
     return ref in containerd.images(_client_of(name))
 
 
-def put_model(name: str, file: Path, digest: str) -> Path:
-    """Copy a model file to a cluster's node, see `models.put`.
+def put_model(name: str, source: Path, digest: str) -> Path:
+    """Copy a model, a file or a folder, to a cluster's node, see `models.put`.
 
     Raises:
-        LocalClusterError: There is no such cluster, or the file is another than `digest` says.
+        LocalClusterError: There is no such cluster, or the model is another than `digest` says.
     """
     _existing(name)
-    return models.put(state.layout(name), file, digest)
+    return models.put(state.layout(name), source, digest)
 
 
 def _existing(name: str) -> Record:
@@ -239,9 +239,9 @@ def _state_of(record: Record) -> ClusterState:
         kubeconfig=_read_kubeconfig(where),
         ports=record.ports,
         node_ip=str(record.network.node_ip),
+        address_pool=record.network.address_pool,
         folder=where.folder,
         owner=record.owner,
-        enforces_network_policy=steps_of(record.distribution).enforces_network_policy,
     )
 
 

@@ -1,8 +1,9 @@
 """Addresses of a node, and the link between its network namespace and the machine.
 
-Every cluster has a /30 of its own for the link, while pods and services of all clusters use the
-same ranges: those exist inside a node's namespace only. They must merely not hide what the node
-has to reach through the machine, which is why the machine's routes are looked at.
+Every cluster has a /28 of its own for the link: the machine's end, the node, and the addresses of
+its load balancers. Pods and services of all clusters use the same ranges: those exist inside a
+node's namespace only. They must merely not hide what the node has to reach through the machine,
+which is why the machine's routes are looked at.
 """
 
 import hashlib
@@ -20,6 +21,9 @@ from toolchain.local_cluster import commands
 from toolchain.local_cluster.errors import LocalClusterError
 
 NODE_INTERFACE = "eth0"
+
+LINK_PREFIX = 28
+"""16 addresses for a link: eleven of them for load balancers, where a cluster has one gateway."""
 
 LINK_POOLS = (
     IPv4Network("10.231.0.0/16"),
@@ -40,7 +44,7 @@ class Network:
     """The addresses of one cluster.
 
     Attributes:
-        link: The /30 between machine and node.
+        link: The network between machine and node.
         pods: Range of pod addresses.
         services: Range of service addresses.
     """
@@ -58,6 +62,16 @@ class Network:
     def node_ip(self) -> IPv4Address:
         """The node's address."""
         return self.link[2]
+
+    @property
+    def address_pool(self) -> str | None:
+        """The link's addresses for load balancers, as `<first>-<last>`.
+
+        `None` on the /30 of a cluster that an earlier Slipway made.
+        """
+        if self.link.prefixlen > LINK_PREFIX:
+            return None
+        return f"{self.link[4]}-{self.link[-2]}"
 
     @property
     def api_service_ip(self) -> IPv4Address:
@@ -81,12 +95,14 @@ def plan(taken: Iterable[IPv4Network], links: Iterable[IPv4Network]) -> Network:
         LocalClusterError: Every candidate collides.
     """
     busy = list(taken)
-    used = set(links)
+    used = list(links)
     link = next(
         (
             candidate
-            for candidate in chain.from_iterable(pool.subnets(new_prefix=30) for pool in LINK_POOLS)
-            if candidate not in used and not _overlaps(candidate, busy)
+            for candidate in chain.from_iterable(
+                pool.subnets(new_prefix=LINK_PREFIX) for pool in LINK_POOLS
+            )
+            if not _overlaps(candidate, [*used, *busy])
         ),
         None,
     )
@@ -215,6 +231,13 @@ def rules(name: str, network: Network) -> list[Rule]:
                 "ACCEPT",
             ),
         ),
+        # The last one that is inserted is the first that is looked at. Until the node has rules for
+        # a Service's address, packets to it would leave the node, and someone else might answer.
+        (
+            "filter",
+            "FORWARD",
+            ("-i", device, "-d", str(network.services), *mark, "-j", "REJECT"),
+        ),
     ]
 
 
@@ -243,7 +266,9 @@ def attach(name: str, network: Network, pid: int) -> None:
                 str(pid),
             ]
         )
-    commands.run(["ip", "address", "replace", f"{network.host_ip}/30", "dev", device])
+    commands.run(
+        ["ip", "address", "replace", f"{network.host_ip}/{network.link.prefixlen}", "dev", device]
+    )
     commands.run(["ip", "link", "set", device, "up"])
     Path(f"/proc/sys/net/ipv4/conf/{device}/forwarding").write_text("1")
     for table, where, match in rules(name, network):

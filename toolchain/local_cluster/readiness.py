@@ -31,12 +31,12 @@ class Step:
     Attributes:
         what: For the progress line: `<what> is ready`.
         check: Returns `None` once it is there, else what is missing.
-        components: Whom to suspect, the likeliest first.
+        component: Whom to suspect when it does not come.
     """
 
     what: str
     check: Callable[[], str | None]
-    components: tuple[str, ...]
+    component: str = services.KUBERNETES
 
 
 def api_server(client: Client) -> Step:
@@ -45,7 +45,7 @@ def api_server(client: Client) -> Step:
     Args:
         client: Reaches the API server.
     """
-    return Step("the API server", lambda: _api_server(client), ("kube-apiserver", "etcd"))
+    return Step("the API server", lambda: _api_server(client))
 
 
 def steps(client: Client, node: str, since: datetime) -> list[Step]:
@@ -60,21 +60,9 @@ def steps(client: Client, node: str, since: datetime) -> list[Step]:
     # Kubernetes keeps whole seconds.
     start = since.replace(microsecond=0)
     return [
-        Step(
-            f"node {node}",
-            lambda: _node(client, node, start),
-            ("kubelet", "containerd", "kube-apiserver"),
-        ),
-        Step(
-            "the namespace default",
-            lambda: _default_namespace(client),
-            ("kube-controller-manager",),
-        ),
-        Step(
-            "the cluster's DNS",
-            lambda: _dns(client, start),
-            ("kubelet", "kube-scheduler", "containerd", "kube-proxy"),
-        ),
+        Step(f"node {node}", lambda: _node(client, node, start)),
+        Step("the namespace default", lambda: _default_namespace(client)),
+        Step("the cluster's DNS", lambda: _dns(client, start)),
     ]
 
 
@@ -216,10 +204,10 @@ def _failing(where: Layout, before: Mapping[str, int]) -> str | None:
 
 
 def _diagnosis(step: Step, problem: str, failing: str | None, where: Layout) -> str:
-    candidates = [failing] if failing else list(step.components)
-    logged = [name for name in candidates if (where.logs / name / "current").exists()]
-    # k3s is all components in one.
-    blamed = logged[0] if logged else "k3s"
+    blamed = failing or step.component
+    if not (where.services / blamed).exists():
+        # k3s has containerd in it too.
+        blamed = services.KUBERNETES
     log = where.logs / blamed / "current"
     what = f"{blamed} keeps ending" if failing else f"{step.what} is not ready: {problem}"
     said = last_meaningful_line(log.read_text(errors="replace")) if log.exists() else None

@@ -87,7 +87,7 @@ until [ -e /sys/class/net/{interface} ]; do
   sleep 0.1
 done
 ip link set lo up
-ip address add {node_ip}/30 dev {interface}
+ip address add {node_ip}/{link_prefix} dev {interface}
 ip link set {interface} up
 ip route add default via {host_ip}
 # A pod has a route of its own while it lives; what is sent to one that has gone is refused here
@@ -138,6 +138,7 @@ def init_script(
         keeps="\n".join(f"keep {quote(str(k.folder))} {quote(str(k.place))}" for k in kept),
         resolv_conf=quote(str(resolv_conf)),
         node_ip=network.node_ip,
+        link_prefix=network.link.prefixlen,
         host_ip=network.host_ip,
         pods=network.pods,
         interface=NODE_INTERFACE,

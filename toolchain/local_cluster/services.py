@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+KUBERNETES = "kubernetes"
+"""The component that has a cluster's Kubernetes in it, of whatever distribution."""
+
 LOG_FILES = 3
 LOG_BYTES = 5_000_000
 """s6-log keeps `LOG_FILES` old files of this size beside `current`."""
@@ -40,29 +43,6 @@ class Service:
 def socket_exists(path: Path) -> str:
     """Return the condition that a Unix socket is there."""
     return f"[ -S {shlex.quote(str(path))} ]"
-
-
-def port_answers(socat: Path, port: int) -> str:
-    """Return the condition that something listens on a TCP port of the node."""
-    return f"{shlex.quote(str(socat))} -u OPEN:/dev/null TCP:127.0.0.1:{port} 2>/dev/null"
-
-
-def https_answers(socat: Path, port: int, path: str, tls: Mapping[str, str]) -> str:
-    """Return the condition that an HTTPS server of the node answers a path with 200.
-
-    Args:
-        socat: The program.
-        port: TCP port of the server.
-        path: What is asked for.
-        tls: Options of socat's OPENSSL address: files, and the name in the certificate.
-    """
-    options = "".join(f",{key}={value}" for key, value in tls.items())
-    target = shlex.quote(f"OPENSSL:127.0.0.1:{port}{options}")
-    return (
-        f"printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' "
-        f"| {shlex.quote(str(socat))} -T5 -,ignoreeof {target} 2>/dev/null "
-        "| grep -q '^HTTP/1.[01] 200 '"
-    )
 
 
 def run_script(service: Service, path: str) -> str:

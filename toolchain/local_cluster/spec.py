@@ -25,6 +25,23 @@ class PortForward:
 
 
 @dataclass(frozen=True)
+class Brings:
+    """What a distribution has beyond Kubernetes itself.
+
+    Attributes:
+        network_policies: Whether its network enforces NetworkPolicy objects.
+        metrics_server: Whether it has a metrics-server.
+        load_balancer: Whether Services of type LoadBalancer are given an address.
+        storage_class: Name of its default StorageClass; `None` where it has no provisioner.
+    """
+
+    network_policies: bool
+    metrics_server: bool
+    load_balancer: bool
+    storage_class: str | None
+
+
+@dataclass(frozen=True)
 class ClusterSpec:
     """What a caller asks for.
 
@@ -54,10 +71,10 @@ class ClusterState:
         kubeconfig: Admin kubeconfig (YAML), a secret; empty while none was written yet.
         ports: What is reachable on the machine's loopback address.
         node_ip: Address of the node, reachable from this machine only.
+        address_pool: Further addresses of the node's network, for load balancers, as
+            `<first>-<last>`; `None` where an earlier Slipway left no room for them.
         folder: Everything the cluster keeps, with logs in `logs/`.
         owner: As in `ClusterSpec`.
-        enforces_network_policy: Whether NetworkPolicy objects have an effect. kube-proxy and the
-            plain CNI plug-ins of `upstream` ignore them; k3s carries a controller.
     """
 
     name: str
@@ -67,9 +84,9 @@ class ClusterState:
     kubeconfig: str
     ports: tuple[PortForward, ...]
     node_ip: str
+    address_pool: str | None
     folder: Path
     owner: str
-    enforces_network_policy: bool
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""Which resources use a file in the model store of a node.
+"""Which resources use a file or folder in the model store of a node.
 
-Files lie under their digest, so two models made from one file share it, and a stack may bring a
+They lie under their digest, so two models made from one file share it, and a stack may bring a
 file twice under two names. The file goes with the last resource that uses it. Each use is an empty
 file beside the store's digest folders, where no pod mounts it.
 """

@@ -19,6 +19,7 @@ from toolchain.plugin.properties import UNKNOWN, Properties, Secret, contains_un
 RUNNING = "running"
 IDENTITY = "identity"
 KUBECONFIG = "kubeconfig"
+ADDRESS_POOL = "address_pool"
 
 
 class LocalClusterResource:
@@ -64,6 +65,9 @@ class LocalClusterResource:
         """See `Resource.diff`; a node that does not run is a change of `running`."""
         replaces = changed(state, inputs, "name", "distribution")
         updates = changed(state, inputs, "ports", "version")
+        if state.get(ADDRESS_POOL) is None:
+            # The state of an earlier Slipway.
+            updates = (*updates, ADDRESS_POOL)
         name = str(state["name"])
         existing = local_cluster.read(name)
         if existing is None or existing.identity != state.get(IDENTITY):
@@ -82,7 +86,7 @@ class LocalClusterResource:
 
     def plan(self, state: Properties, inputs: Properties) -> Properties:
         """See `Resource.plan`."""
-        kept = {key: state.get(key, UNKNOWN) for key in (IDENTITY, KUBECONFIG)}
+        kept = {key: state.get(key, UNKNOWN) for key in (IDENTITY, KUBECONFIG, ADDRESS_POOL)}
         return {**inputs, **kept}
 
     def create(self, inputs: Properties, call: Call) -> tuple[str, Properties]:
@@ -205,13 +209,19 @@ def _outputs(inputs: Properties, cluster: ClusterState, *, running: bool) -> dic
         "version": cluster.version,
         IDENTITY: cluster.identity,
         KUBECONFIG: Secret(cluster.kubeconfig),
+        ADDRESS_POOL: cluster.address_pool,
         RUNNING: running,
     }
 
 
 def _is_as_asked(existing: ClusterState, spec: ClusterSpec) -> bool:
     """Tell whether nothing has to be made or started, so that the machine need not be checked."""
-    return existing.owner == spec.owner and existing.ports == spec.ports and _runs(spec.name)
+    return (
+        existing.owner == spec.owner
+        and existing.ports == spec.ports
+        and existing.address_pool is not None
+        and _runs(spec.name)
+    )
 
 
 def _runs(name: str) -> bool:

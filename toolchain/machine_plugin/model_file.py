@@ -1,9 +1,9 @@
-"""The resource `slipway:machine:ModelFile`: a model file where the pods of a node see it."""
+"""The resource `slipway:machine:ModelFile`: a model where the pods of a node see it."""
 
-import hashlib
 import re
 from pathlib import Path, PurePosixPath
 
+from infra import digests
 from toolchain import local_cluster
 from toolchain.local_cluster.state import layout
 from toolchain.machine_plugin import claims
@@ -19,16 +19,16 @@ from toolchain.machine_plugin.store import LocalStore, StoreError, parse
 from toolchain.plugin.properties import UNKNOWN, Properties
 
 PRESENT = "present"
-"""Output: whether the node has the file."""
+"""Output: whether the node has the model."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class ModelFileResource:
-    """See `infra.machine.ModelFile`. Its id is `<digest>/<file name>`."""
+    """See `infra.machine.ModelFile`. Its id is `<digest>/<name of the file or folder>`."""
 
     def check(self, olds: Properties, news: Properties, call: Call) -> Checked:
-        """See `Resource.check`; the file is read, so a wrong one is refused in the preview."""
+        """See `Resource.check`; the model is read, so a wrong one is refused in the preview."""
         del olds, call
         inputs = Inputs(news)
         source = inputs.text("source")
@@ -50,16 +50,16 @@ class ModelFileResource:
     def diff(self, state: Properties, inputs: Properties, call: Call) -> Difference:
         """See `Resource.diff`.
 
-        Another file is another resource: pods that roll still find the old one. The same file in
+        Another model is another resource: pods that roll still find the old one. The same model in
         another folder of the project is no change of what the node has.
         """
         replaces = changed(state, inputs, "digest", "store")
         moved = changed(state, inputs, "source")
-        if moved and _file_name(state) != _file_name(inputs):
+        if moved and _name(state) != _name(inputs):
             replaces = (*replaces, *moved)
         elif moved:
             return Difference(updates=moved, replaces=replaces)
-        if not replaces and not (state.get(PRESENT) and _file(state).is_file()):
+        if not replaces and not (state.get(PRESENT) and _placed(state).exists()):
             call.tell(f"{state['source']} is gone from the node: `up` brings it again")
             return Difference(updates=(PRESENT,), drifted=frozenset([PRESENT]))
         return Difference(replaces=replaces)
@@ -68,11 +68,11 @@ class ModelFileResource:
         """See `Resource.plan`."""
         del state
         known = isinstance(inputs["store"], str)
-        return {**inputs, "node_path": str(_file(inputs).parent) if known else UNKNOWN}
+        return {**inputs, "node_path": str(_placed(inputs).parent) if known else UNKNOWN}
 
     def create(self, inputs: Properties, call: Call) -> tuple[str, Properties]:
         """See `Resource.create`."""
-        return f"{inputs['digest']}/{_file_name(inputs)}", self._put(inputs, call)
+        return f"{inputs['digest']}/{_name(inputs)}", self._put(inputs, call)
 
     def left_behind(self, inputs: Properties, call: Call) -> None:
         """See `Resource.left_behind`: a copy is whole or not there."""
@@ -83,30 +83,30 @@ class ModelFileResource:
         return self._put(inputs, call)
 
     def read(self, identifier: str, state: Properties) -> Live | None:
-        """See `Resource.read`; a file goes with its cluster."""
+        """See `Resource.read`; a model goes with its cluster."""
         del identifier
-        if not _is_there(parse(str(state["store"]))) or not _file(state).is_file():
+        if not _is_there(parse(str(state["store"]))) or not _placed(state).exists():
             return None
         inputs = {**{key: state[key] for key in ("source", "digest", "store")}, PRESENT: True}
-        return Live(inputs, {**inputs, "node_path": str(_file(state).parent)})
+        return Live(inputs, {**inputs, "node_path": str(_placed(state).parent)})
 
     def delete(self, identifier: str, state: Properties, call: Call) -> None:
-        """See `Resource.delete`; a file that another resource has brought too stays."""
+        """See `Resource.delete`; a model that another resource has brought too stays."""
         del identifier
         store = parse(str(state["store"]))
         if not _is_there(store):
             return
-        file = _file(state)
-        if claims.release(_models(store), file, call.urn):
-            file.unlink(missing_ok=True)
-            claims.remove_if_empty(file.parent)
+        placed = _placed(state)
+        if claims.release(_models(store), placed, call.urn):
+            local_cluster.remove_model(placed)
+            claims.remove_if_empty(placed.parent)
 
     @staticmethod
     def _put(inputs: Properties, call: Call) -> Properties:
         store = parse(str(inputs["store"]))
         source = Path(str(inputs["source"]))
         call.report(f"copying {source} to the cluster {store.cluster}")
-        claims.claim(_models(store), _file(inputs), call.urn)
+        claims.claim(_models(store), _placed(inputs), call.urn)
         placed = local_cluster.put_model(store.cluster, source.resolve(), str(inputs["digest"]))
         return {**inputs, "node_path": str(placed.parent)}
 
@@ -116,18 +116,17 @@ def _source_problem(source: str, digest: str) -> str | None:
     if path.is_absolute() or ".." in path.parts:
         return f"{source} is not inside the project: give a path relative to it"
     try:
-        with Path(source).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = digests.of(Path(source))
     except FileNotFoundError:
-        return f"there is no file {source} in the project: make it, or correct the path"
+        return f"there is no {source} in the project: make it, or correct the path"
     except OSError as error:
         return f"{source} cannot be read: {error.strerror}"
     if found != digest:
-        return f"{source} has the SHA-256 {found}, not {digest}: give the right file or digest"
+        return f"{source} has the SHA-256 {found}, not {digest}: give the right model or digest"
     return None
 
 
-def _file_name(properties: Properties) -> str:
+def _name(properties: Properties) -> str:
     return PurePosixPath(str(properties["source"])).name
 
 
@@ -135,9 +134,9 @@ def _models(store: LocalStore) -> Path:
     return layout(store.cluster).models
 
 
-def _file(properties: Properties) -> Path:
+def _placed(properties: Properties) -> Path:
     store = parse(str(properties["store"]))
-    return _models(store) / str(properties["digest"]) / _file_name(properties)
+    return _models(store) / str(properties["digest"]) / _name(properties)
 
 
 def _is_there(store: LocalStore) -> bool:

@@ -41,6 +41,7 @@ def text() -> str:
                         "identity": _TEXT,
                         "kubeconfig": {**_TEXT, "secret": True},
                         "running": _FLAG,
+                        "address_pool": _TEXT,
                     },
                 ),
                 "slipway:machine:Image": _resource(

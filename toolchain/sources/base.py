@@ -55,7 +55,8 @@ class Program:
     Attributes:
         name: Name of the folder.
         version: Pinned version, without a leading `v`.
-        binaries: Paths inside the folder; the first is the one that `probe` runs.
+        binaries: Paths inside the folder; the first is the one that `probe` runs. Empty where the
+            program is a folder of data, such as a chart.
         probe: How the version is asked for; `None` where there is no way.
         sources: In the order in which they are tried.
     """

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -32,6 +33,57 @@ class ModuleFile:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A text of one file of a folder that its publisher completes only when releasing.
+
+    Attributes:
+        path: The file, relative to the folder.
+        old: What stands in the module, exactly once or more.
+        new: What stands in the release; `{version}` is filled in.
+    """
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class ModuleFolder:
+    """A folder that a module carries beside its Go code, installed whole: a chart, manifests.
+
+    Attributes:
+        module: The module with its version (`example.com/tool@v1.2.3`).
+        path: The folder in the module.
+        edits: Made in this order.
+    """
+
+    module: str
+    path: str
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A module that is built from a changed copy, for a part of what it can do.
+
+    The `go.mod` of the build replaces the module by `./source`.
+
+    Attributes:
+        folder: Folder in `toolchain/go` whose `go.sum` pins the module itself.
+        module: The module.
+        files: Files of the build's folder, by the path in the module whose place they take.
+        only: Names of the files that stay in a folder of the module, by the folder.
+        cuts: Regular expressions of what is cut out of a file, by its path.
+    """
+
+    folder: str
+    module: str
+    files: tuple[tuple[str, str], ...]
+    only: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    cuts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class GoModule:
     """One invocation of `go build`.
 
@@ -45,6 +97,8 @@ class GoModule:
         cgo: Whether C code is compiled in; Debian's `gcc` is then needed.
         debian: Debian packages that the build needs.
         files: Files of modules that are installed too.
+        folders: Folders of modules whose content is installed too.
+        replacement: A module that is built from a changed copy.
     """
 
     folder: str
@@ -55,6 +109,8 @@ class GoModule:
     cgo: bool = False
     debian: tuple[str, ...] = ()
     files: tuple[ModuleFile, ...] = ()
+    folders: tuple[ModuleFolder, ...] = ()
+    replacement: Replacement | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +161,7 @@ class _Build:
         self._go = go
         self._report = session.report
         self._cwd = MODULES / module.folder
+        self._workspace = workspace
         self._env = environment(workspace, cgo=module.cgo)
         self._log = cache.folder("logs") / f"{program.name}-build.log"
         self._downloaded = 0
@@ -113,10 +170,14 @@ class _Build:
 
     def run(self, into: Path) -> None:
         """Build the packages into a folder and add the files."""
+        if self._module.replacement is not None:
+            self._replace(self._module.replacement)
         if self._module.packages:
             self._compile(into)
         for item in self._module.files:
             self._copy(item, into)
+        for folder in self._module.folders:
+            self._copy_folder(folder, into)
 
     def _compile(self, into: Path) -> None:
         self._log.unlink(missing_ok=True)
@@ -166,20 +227,68 @@ class _Build:
         require(code == 0, f"go {arguments[0]} failed (see {self._log}): {tail(lines, 1)}")
         return lines
 
+    def _replace(self, wanted: Replacement) -> None:
+        """Go on in a copy of the build's folder, with the changed module in it."""
+        pinned = self._cwd
+        self._cwd = MODULES / wanted.folder
+        source = self._folder_of(wanted.module)
+        self._cwd = self._workspace / "replaced" / self._module.folder
+        shutil.rmtree(self._cwd, ignore_errors=True)
+        _copy_tree(source, self._cwd / "source")
+        for name in ("go.mod", "go.sum"):
+            shutil.copyfile(pinned / name, self._cwd / name)
+        _change(wanted, pinned, self._cwd / "source")
+
     def _copy(self, item: ModuleFile, into: Path) -> None:
+        source = self._folder_of(item.module) / item.path
+        target = into / source.name
+        shutil.copyfile(source, target)
+        target.chmod(0o755 if source.read_bytes().startswith(b"#!") else 0o644)
+
+    def _copy_folder(self, item: ModuleFolder, into: Path) -> None:
+        _copy_tree(self._folder_of(item.module) / item.path, into)
+        for edit in item.edits:
+            file = into / edit.path
+            text = file.read_text(encoding="utf-8")
+            require(edit.old in text, f"{item.path}/{edit.path} has no {edit.old!r}")
+            new = edit.new.replace("{version}", self._program.version)
+            file.write_text(text.replace(edit.old, new), encoding="utf-8")
+
+    def _folder_of(self, module: str) -> Path:
+        """Return where a module lies after its download, which go.sum has checked."""
         done = subprocess.run(
-            [self._go, "mod", "download", "-json", item.module],
+            [self._go, "mod", "download", "-json", module],
             cwd=self._cwd,
             env=self._env,
             capture_output=True,
             text=True,
             check=False,
         )
-        require(done.returncode == 0, f"go mod download {item.module}: {done.stderr.strip()}")
-        source = Path(json.loads(done.stdout)["Dir"]) / item.path
-        target = into / source.name
-        shutil.copyfile(source, target)
-        target.chmod(0o755 if source.read_bytes().startswith(b"#!") else 0o644)
+        require(done.returncode == 0, f"go mod download {module}: {done.stderr.strip()}")
+        return Path(json.loads(done.stdout)["Dir"])
+
+
+def _change(wanted: Replacement, pinned: Path, source: Path) -> None:
+    """Change the copy of a module; what is to change has to be there."""
+    for folder, names in wanted.only:
+        found = [path for path in (source / folder).iterdir() if path.is_file()]
+        missing = sorted(set(names).difference(path.name for path in found))
+        require(not missing, f"{wanted.module} has no {folder}/{', '.join(missing)}")
+        for path in found:
+            if path.name not in names:
+                path.unlink()
+    for name, own in wanted.files:
+        require((source / name).is_file(), f"{wanted.module} has no {name}")
+        shutil.copyfile(pinned / own, source / name)
+    for name, pattern in wanted.cuts:
+        text, count = re.subn(pattern, "", (source / name).read_text(encoding="utf-8"))
+        require(count > 0, f"{wanted.module}: nothing to cut out of {name}")
+        (source / name).write_text(text, encoding="utf-8")
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    # Without modes: the files of a module cache may be read-only.
+    shutil.copytree(source, target, copy_function=shutil.copyfile, dirs_exist_ok=True)
 
 
 def environment(workspace: Path, *, cgo: bool) -> dict[str, str]:

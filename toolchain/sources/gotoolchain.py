@@ -29,8 +29,6 @@ PROGRAM = Program(
     ),
 )
 
-_KEY = "go"
-
 
 def command(go_mod: Path, session: Session) -> Path:
     """Return the `go` command for a module.
@@ -39,15 +37,10 @@ def command(go_mod: Path, session: Session) -> Path:
         go_mod: The module's `go.mod`, whose `go` line names the oldest toolchain that will do.
         session: The run; the pinned toolchain is obtained in it when it is needed.
     """
-    if _KEY in session.shared:
-        return session.shared[_KEY]
     own = host.which("go", without=[cache.root()])
     if own is not None and version_of(own) >= required(go_mod.read_text()):
-        session.shared[_KEY] = own
         return own
-    folder = installation.obtain(PROGRAM, session)
-    session.shared[_KEY] = folder / PROGRAM.binaries[0]
-    return session.shared[_KEY]
+    return installation.obtain(PROGRAM, session) / PROGRAM.binaries[0]
 
 
 def required(go_mod: str) -> tuple[int, ...]:

@@ -28,16 +28,42 @@ def test_kubectl_gets_the_same_objects_without_pulumis_own_marks() -> None:
     ]
 
 
+def test_kubectl_makes_no_object_that_is_only_read() -> None:
+    read = {**resource("core/v1:Secret", {"kind": "Secret"}), "external": True}
+    assert objects.manifests({"deployment": {"resources": [read]}}) == []
+
+
+def test_kubectl_makes_certificates_once_there_is_who_signs_them() -> None:
+    signer = {"kind": "Deployment", "metadata": {"namespace": "cert-manager"}}
+    # Its pods start once their certificate is there.
+    server = {"kind": "Deployment", "metadata": {"namespace": "slipway-system"}}
+    made: list[dict[str, Any]] = [
+        {"kind": kind, "metadata": {}} for kind in ("Namespace", "HTTPRoute", "Certificate")
+    ]
+    namespace, route, certificate = made
+    found = objects.steps([route, server, signer, certificate, namespace])
+    assert [(step.makes, step.awaits) for step in found.values()] == [
+        ([namespace], [namespace]),
+        ([server, signer], [signer]),
+        ([route, certificate], [route, certificate, server]),
+    ]
+
+
 def test_kubectl_waits_for_what_pulumi_waits_for() -> None:
+    both = '["condition=Ready", "jsonpath={.status.revision}"]'
+    several = {"annotations": {"pulumi.com/waitFor": both}}
     annotated = {"annotations": {"pulumi.com/waitFor": "condition=Programmed"}}
     found = objects.waits(
         [
+            {"kind": "Certificate", "metadata": several},
             {"kind": "Deployment", "metadata": {}},
             {"kind": "Gateway", "metadata": annotated},
             {"kind": "ConfigMap", "metadata": {}},
         ]
     )
     assert [(condition, one["kind"]) for condition, one in found] == [
+        ("condition=Ready", "Certificate"),
+        ("jsonpath={.status.revision}", "Certificate"),
         ("condition=Available", "Deployment"),
         ("condition=Programmed", "Gateway"),
     ]
@@ -52,10 +78,29 @@ def test_this_process_is_found_among_its_parents_children() -> None:
     assert os.getpid() in memory.descendants(os.getppid())
 
 
+def test_a_process_belongs_to_the_node_to_the_platform_or_to_a_model() -> None:
+    model, other = "cf9710ba-58d9-4bab-bbc8-de621782b6fe", "46120271-039f-4af7-9b5b-d529e514ae1a"
+    pods: list[dict[str, Any]] = [
+        {"metadata": {"uid": model, "labels": {"app.kubernetes.io/component": "model"}}},
+        {"metadata": {"uid": other, "labels": {"app.kubernetes.io/component": "gateway"}}},
+        {"metadata": {"uid": "0"}},
+    ]
+    models = memory.model_pods(pods)
+    assert models == {model}
+    line = "8:pids:/slipway-bench/kubepods/burstable/pod{}/094ea1c68478\n"
+    assert memory.part_of(line.format(model), models) == memory.MODELS
+    assert memory.part_of(line.format(other), models) == memory.PLATFORM
+    assert memory.part_of("8:pids:/slipway-bench/node\n", models) == memory.NODE
+
+
 def test_the_page_says_where_its_figures_come_from() -> None:
     page = report.page(sample.RESULTS)
     assert "2 cores, 23.5 GiB" in page
     assert "| `make up`: pulumi | 30.0 s | 75% |  |" in page
     assert "Ratio of the medians 1.10 (aim: 1.15)." in page
-    assert "| in all | 3 | 350 MiB | 300 MiB |" in page
+    assert "| node and platform | in all (aim: 1024 MiB) | 3 | 350 MiB | 300 MiB |" in page
+    assert "| everything | in all | 4 | 440 MiB | 390 MiB |" in page
     assert "| digits (onnx), 8 at once | 5868 | 1.28 ms | 2.73 ms | 0.17 ms |" in page
+    assert "each time anew: 2.5 s, 2.7 s." in page
+    assert "| MLServer 1.7.1, iris, gRPC, 8 | 5868 | 1.28 ms | 2.73 ms | 1.50 ms |" in page
+    assert "| MLServer 1.7.1, iris | 5.0 s | 222 MiB |" in page

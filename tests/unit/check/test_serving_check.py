@@ -1,6 +1,7 @@
 """Requirements on the check at the end of `make up`, against a small HTTP server."""
 
 import json
+import ssl
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from apps.serving import check
+from apps.serving import check, conformance
 from apps.serving.holdout import Holdout, HoldoutError
 from infra import settings as stack_settings
 
@@ -40,16 +41,30 @@ def predicting(value: Any, datatype: str) -> tuple[int, Any]:
 class Gateway(ThreadingHTTPServer):
     """Answers inference requests by a function of the row's first number."""
 
-    def __init__(self, answer: Answer, unready: int) -> None:
+    def __init__(self, answer: Answer, unready: int, context: ssl.SSLContext | None) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.scheme = "https" if context else "http"
+        if context:
+            # The handshake comes with the first read, in the thread of the connection.
+            self.socket = context.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.answer = answer
         self.unready = unready
         self.connections: set[Any] = set()
+        self.hosts: set[str | None] = set()
         self.requests: list[Any] = []
 
     @property
+    def endpoint(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.server_port}"
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/vision/digits/v2/models/digits"
+        return f"{self.endpoint}/vision/digits/v2/models/digits"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that refuses the certificate."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -70,6 +85,7 @@ class Handler(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.requests.append(request)
         self.server.connections.add(self.client_address)
+        self.server.hosts.add(self.headers["Host"])
         self.reply(*self.server.answer(int(request["inputs"][0]["data"][0])))
 
     def reply(self, status: int, body: Any) -> None:
@@ -84,8 +100,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(answer: Answer, unready: int = 0) -> Iterator[Gateway]:
-    with Gateway(answer, unready) as gateway:
+def serving(
+    answer: Answer, unready: int = 0, context: ssl.SSLContext | None = None
+) -> Iterator[Gateway]:
+    with Gateway(answer, unready, context) as gateway:
         thread = threading.Thread(target=gateway.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -109,6 +127,21 @@ def test_every_row_is_one_request_over_one_connection() -> None:
         "inputs": [{"name": "X", "shape": [1, 2], "datatype": "FP32", "data": [1, 0.5]}],
         "outputs": [{"name": "label"}],
     }
+
+
+def test_what_a_canary_predicts_is_not_compared() -> None:
+    asked: list[int] = []
+
+    def answer(value: int) -> tuple[int, Any]:
+        asked.append(value)
+        if len(asked) % 2:
+            return 200, {"model_version": "of-canary", "outputs": []}
+        return correct(value)
+
+    with serving(answer) as gateway:
+        result = check.check_model("digits", gateway.url, VERSION, holdout(), canary="of-canary")
+    assert result.rows == 4
+    assert asked == [1, 1, 2, 2, 3, 3, 4, 4]
 
 
 @pytest.mark.parametrize(
@@ -231,6 +264,23 @@ def test_the_printed_curl_line_works_as_it_is(
     assert len(lines) == 3
 
 
+def test_a_model_without_held_out_data_is_asked_too(
+    stack: stack_settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(name: str, *_: object) -> None:
+        if name == "other":
+            raise conformance.ConformanceError("model other: does not speak open-inference-v2")
+
+    monkeypatch.setattr(conformance, "check", refused)
+    model = {"url": "https://127.0.0.1:1/v2/models/it", "version": VERSION}
+    lines: list[str] = []
+    outputs = {"models": {"digits": model, "other": model}}
+    assert check.check_protocols(stack, outputs, lines.append) == [
+        "model other: does not speak open-inference-v2"
+    ]
+    assert lines == [f"model digits: speaks open-inference-v2 at {model['url']}"]
+
+
 def test_every_failing_model_is_reported(stack: stack_settings.Settings, tmp_path: Path) -> None:
     assert check.check_stack(stack, {}, tmp_path, print) == [
         "model digits: the stack's output `models` does not have it; run `make up`"
@@ -256,6 +306,50 @@ def test_a_damaged_holdout_file_is_named(tmp_path: Path, content: str | None, wo
     assert str(caught.value).startswith(str(path))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("models", [{"models": []}, {"models": {"digits": 3}}])
+def test_outputs_of_another_form_are_those_of_a_stack_without_the_model(
+    stack: stack_settings.Settings, tmp_path: Path, models: dict[str, Any]
+) -> None:
+    [failure] = check.check_stack(stack, models, tmp_path, print)
+    assert failure.startswith("model digits: the stack's output `models` does not have it")
+
+
+def test_an_authority_that_is_no_certificate_is_named(
+    stack: stack_settings.Settings, tmp_path: Path
+) -> None:
+    model = {"url": "https://127.0.0.1:1/v2/models/digits", "version": VERSION}
+    outputs = {"ca": "no certificate", "models": {"digits": model}}
+    [failure] = check.check_stack(stack, outputs, tmp_path, print)
+    assert failure.startswith("model digits: the stack's output `ca` is no certificate")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "cannot be read: No such file"), (b"\xff{", "is not what"), (b"[]", "is not what")],
+)
+def test_a_file_of_outputs_that_is_none_is_named(
+    content: bytes | None,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "Pulumi.local.yaml").write_text("config: {slipway:cluster: {kind: local}}")
+    if content is not None:
+        (tmp_path / "outputs.json").write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    assert check.main(["--outputs", "outputs.json"]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: --outputs outputs.json: ")
+    assert words in line
+
+
+def test_a_machine_without_pulumi_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(check.CheckError, match="make shell"):
+        check._stack_outputs("local", tmp_path)
 
 
 def test_the_command_line_fails_with_one_line(tmp_path: Path) -> None:

@@ -135,17 +135,27 @@ def test_a_layer_names_the_folders_of_its_files(tmp_path: Path, program: Path) -
         ]
 
 
+def test_no_two_images_drop_each_other_s_dependencies() -> None:
+    applications = [
+        recipe.application for recipe in images.RECIPES.values() if recipe.application is not None
+    ]
+    assert len({layers._family(one) for one in applications}) == len(applications)
+
+
 def test_a_new_layer_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     (tmp_path / "base-old.tar").touch()
-    (tmp_path / "dependencies-old.tar").touch()
-    made = tmp_path / "made"
-    made.touch()
+    (tmp_path / "dependencies-one-old.tar").touch()
+    (tmp_path / "dependencies-other-old.tar").touch()
 
-    layers._publish(made, tmp_path / "base-new.tar")
+    for name in ("base-new.tar", "dependencies-one-new.tar"):
+        made = tmp_path / "made"
+        made.touch()
+        layers._publish(made, tmp_path / name)
 
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".tar") == [
         "base-new.tar",
-        "dependencies-old.tar",
+        "dependencies-one-new.tar",
+        "dependencies-other-old.tar",
     ]
 
 

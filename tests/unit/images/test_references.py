@@ -14,12 +14,16 @@ from toolchain import images, project
 from toolchain.images import recipes
 
 SERVER = "apps/serving/server"
+LLM_SERVER = "apps/serving/llm_server"
+STORAGE = "apps/serving/storage_initializer"
+PROMOTER = "infra/platform/promoter"
+PREDICTOR = "examples/kserve_predictor"
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A copy of every file that a reference is made from."""
-    for path in ("toolchain/go/pause", SERVER):
+    for path in ("toolchain/go/pause", SERVER, LLM_SERVER, STORAGE, PROMOTER, PREDICTOR):
         shutil.copytree(project.ROOT / path, tmp_path / path)
     return tmp_path
 
@@ -84,20 +88,25 @@ def test_what_does_not_go_into_the_image_does_not_matter(
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("path", "expected"),
     [
-        f"{SERVER}/slipway_server/__init__.py",
-        f"{SERVER}/requirements.lock",
+        (
+            f"{SERVER}/slipway_server/__init__.py",
+            ["model-server", "estimator-server", "text-server"],
+        ),
+        (f"{SERVER}/requirements.lock", ["model-server"]),
+        (f"{SERVER}/estimators.lock", ["estimator-server"]),
+        (f"{SERVER}/text.lock", ["text-server"]),
     ],
 )
-def test_each_file_that_goes_into_the_server_changes_its_reference_alone(
-    clone: Path, path: str
+def test_each_file_that_goes_into_a_server_changes_its_reference_alone(
+    clone: Path, path: str, expected: list[str]
 ) -> None:
     append(clone / path)
 
     changed = [n for n in images.RECIPES if images.reference(n, clone) != images.reference(n)]
 
-    assert changed == ["model-server"]
+    assert changed == expected
 
 
 def test_a_renamed_module_changes_the_reference(clone: Path) -> None:
@@ -113,11 +122,22 @@ def test_the_source_of_our_own_program_changes_its_image(clone: Path) -> None:
     assert images.reference("pause", clone) != images.reference("pause")
 
 
-def test_the_version_of_our_own_program_goes_with_its_source() -> None:
+@pytest.mark.parametrize(
+    ("folder", "version", "source"),
+    [
+        ("pause", versions.PAUSE, ("1.0.0", "317e5a5fa0fd")),
+        ("cert-manager", versions.CERT_MANAGER_BUILD, ("1.21.2+1", "be1636adda59")),
+        ("external-secrets", versions.EXTERNAL_SECRETS_BUILD, ("0.20.4+1", "ba60027be829")),
+        ("keda", versions.KEDA_BUILD, ("2.21.0+1", "aecabdd40f31")),
+    ],
+)
+def test_the_version_of_our_own_program_goes_with_its_source(
+    folder: str, version: str, source: tuple[str, str]
+) -> None:
     # The cache keeps the binary under its version: with another source it needs another version.
-    source = recipes._tree_hash(project.ROOT, "toolchain/go/pause")
+    found = recipes._tree_hash(project.ROOT, f"toolchain/go/{folder}")
 
-    assert (versions.PAUSE, source[:12]) == ("1.0.0", "317e5a5fa0fd")
+    assert (version, found[:12]) == source
 
 
 def test_a_changed_server_shares_base_and_dependencies_with_the_one_before(clone: Path) -> None:
@@ -129,12 +149,13 @@ def test_a_changed_server_shares_base_and_dependencies_with_the_one_before(clone
     assert recipes.dependencies_key(application, clone) == before
 
 
-def test_an_unknown_recipe_is_an_error_that_names_the_known_ones() -> None:
-    with pytest.raises(
-        images.ImageError,
-        match="no image recipe 'server': use one of coredns, model-server, pause, traefik",
-    ):
-        images.reference("server")
+def test_an_unknown_recipe_is_an_error_that_names_the_nearest_ones_and_stays_short() -> None:
+    with pytest.raises(images.ImageError) as raised:
+        images.reference("model-sever")
+
+    message = str(raised.value)
+    assert message.startswith("there is no image recipe 'model-sever': nearest are model-server, ")
+    assert len(message) < 120
 
 
 def test_a_missing_file_is_an_error_that_names_it(clone: Path) -> None:

@@ -20,6 +20,7 @@ FILES = {
     "forest.joblib": b"\x80\x04\x95\x1f\x00\x00\x00\x00\x00\x00\x00",
     "holdout.json": b"{}",
     "notes.txt": b"the model is on the other machine",
+    "v2.onnx": b"\x08\x0a\x12\x08skl2onnx",
     "pointer.onnx": b"version https://git-lfs.github.com/spec/v1\n",
 }
 

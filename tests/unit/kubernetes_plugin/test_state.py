@@ -36,6 +36,12 @@ def test_a_state_has_the_fields_of_the_official_plug_in() -> None:
     assert stored["__fieldManager"] == "m"
 
 
+def test_a_state_does_not_say_who_manages_which_field() -> None:
+    live = {**MAP, "metadata": {"name": "a", "uid": "u", "managedFields": [{"manager": "m"}]}}
+    stored = state.build(live, MAP, MAP, initial_api_version="v1", field_manager="m")
+    assert stored["metadata"] == {"name": "a", "uid": "u"}
+
+
 def test_a_schema_keeps_its_dashed_keys_in_the_cluster_and_loses_them_in_the_program() -> None:
     program = {"schema": {"x_kubernetes_list_type": "map", "other_key": [{"a_b": 1}]}}
     kubernetes = {"schema": {"x-kubernetes-list-type": "map", "other_key": [{"a_b": 1}]}}

@@ -3,14 +3,24 @@
 import dataclasses
 import json
 import os
+import subprocess
 import tomllib
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 import yaml
 
 from toolchain import programs
-from toolchain.local_cluster import choose_distribution, coredns, distribution, k3s
+from toolchain.local_cluster import (
+    choose_distribution,
+    containerd,
+    coredns,
+    distribution,
+    distribution_of,
+    k3s,
+    state,
+)
 from toolchain.local_cluster.distribution import Blueprint, Machine
 from toolchain.local_cluster.errors import LocalClusterError
 from toolchain.local_cluster.k3s import K3s
@@ -27,22 +37,34 @@ def text(plan: Blueprint, name: str) -> str:
     return next(content for path, content in plan.files.items() if path.name == name)
 
 
-def flags(plan: Blueprint, name: str) -> dict[str, str]:
-    command = next(service.command for service in plan.services if service.name == name)
-    pairs = (word.partition("=") for word in command if word.startswith("--"))
-    return {key: value for key, _, value in pairs}
+def components(plan: Blueprint) -> dict[str, dict[str, str]]:
+    """Return the flags of the components that are one program, in the order of their start."""
+    command = next(service.command for service in plan.services if service.name == "kubernetes")
+    found: dict[str, dict[str, str]] = {}
+    for words in " ".join(command[1:]).split(" -- "):
+        name, *flags = words.split()
+        found[name] = {key: value for key, _, value in (flag.partition("=") for flag in flags)}
+    return found
 
 
-def test_a_node_is_etcd_containerd_and_the_five_kubernetes_programs(upstream: Blueprint) -> None:
-    assert {service.name for service in upstream.services} == {
-        "etcd",
-        "containerd",
-        "kube-apiserver",
-        "kube-controller-manager",
-        "kube-scheduler",
-        "kubelet",
-        "kube-proxy",
-    }
+def test_a_node_is_containerd_and_one_program_that_is_all_of_kubernetes(
+    upstream: Blueprint,
+) -> None:
+    assert [service.name for service in upstream.services] == ["containerd", "kubernetes"]
+    assert upstream.services[1].command[0] == "/programs/kubernetes/kubernetes"
+
+
+def test_no_component_starts_before_what_it_needs(upstream: Blueprint) -> None:
+    first, second, *others = components(upstream)
+    assert (first, second) == ("etcd", "kube-apiserver")
+    assert set(others) == {"kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy"}
+    # The kubelet ends where containerd does not answer, and everything with it.
+    assert list(upstream.services[1].after) == ["[ -S /run/containerd/containerd.sock ]"]
+
+
+def test_metrics_that_every_reader_of_one_component_would_get_are_few(upstream: Blueprint) -> None:
+    disabled = components(upstream)["kube-apiserver"]["--disabled-metrics"].split(",")
+    assert {"apiserver_request_duration_seconds", "etcd_request_duration_seconds"} <= {*disabled}
 
 
 def test_the_kubelet_keeps_imported_images_and_ignores_the_machines_full_disk(
@@ -63,26 +85,28 @@ def test_the_kubelet_runs_on_both_cgroup_versions_below_the_clusters_own_group(
 
 
 def test_nobody_is_let_in_without_a_certificate(upstream: Blueprint) -> None:
-    assert flags(upstream, "kube-apiserver")["--anonymous-auth"] == "false"
-    assert flags(upstream, "kube-apiserver")["--authorization-mode"] == "Node,RBAC"
-    assert flags(upstream, "etcd")["--client-cert-auth"] == "true"
-    assert flags(upstream, "etcd")["--peer-client-cert-auth"] == "true"
+    api_server = components(upstream)["kube-apiserver"]
+    assert api_server["--anonymous-auth"] == "false"
+    assert api_server["--authorization-mode"] == "Node,RBAC"
+    etcd = json.loads(text(upstream, "etcd.yaml"))
+    assert etcd["client-transport-security"]["client-cert-auth"] is True
+    assert etcd["peer-transport-security"]["client-cert-auth"] is True
     kubelet = json.loads(text(upstream, "kubelet.yaml"))
     assert kubelet["authentication"]["anonymous"] == {"enabled": False}
     assert kubelet["authorization"] == {"mode": "Webhook"}
 
 
 def test_etcd_syncs_every_write_and_listens_on_loopback_only(upstream: Blueprint) -> None:
-    etcd = flags(upstream, "etcd")
-    assert "--unsafe-no-fsync" not in etcd
-    for flag in ("--listen-client-urls", "--listen-peer-urls"):
-        assert etcd[flag].startswith("https://127.0.0.1:")
+    etcd = json.loads(text(upstream, "etcd.yaml"))
+    assert "unsafe-no-fsync" not in etcd
+    for key in ("listen-client-urls", "listen-peer-urls"):
+        assert etcd[key].startswith("https://127.0.0.1:")
 
 
 def test_api_server_and_proxy_agree_on_the_ranges(upstream: Blueprint, record: Record) -> None:
     services = str(record.network.services)
-    assert flags(upstream, "kube-apiserver")["--service-cluster-ip-range"] == services
-    assert flags(upstream, "kube-controller-manager")["--service-cluster-ip-range"] == services
+    for name in ("kube-apiserver", "kube-controller-manager"):
+        assert components(upstream)[name]["--service-cluster-ip-range"] == services
     pods = str(record.network.pods)
     assert json.loads(text(upstream, "proxy.yaml"))["clusterCIDR"] == pods
     plugins = json.loads(cni_configuration(record.network))["plugins"]
@@ -116,6 +140,26 @@ def test_containerd_reads_nothing_of_the_machines_own(upstream: Blueprint, where
     assert settings["state"] == "/run/containerd"
     runtime = settings["plugins"]["io.containerd.cri.v1.runtime"]
     assert runtime["cni"] == {"bin_dirs": ["/programs/cni/cni"], "conf_dir": f"{where.config}/cni"}
+
+
+def test_every_pod_is_served_by_the_same_shim(upstream: Blueprint, tmp_path: Path) -> None:
+    settings = tomllib.loads(text(upstream, "containerd.toml"))
+    runtime = settings["plugins"]["io.containerd.cri.v1.runtime"]["containerd"]["runtimes"]["runc"]
+    ((path, script),) = upstream.scripts.items()
+    assert runtime["runtime_path"] == str(path)
+    assert "exec /programs/containerd/containerd-shim-runc-v2 " in script
+
+    # The program prints what it finds where containerd starts it.
+    started = tmp_path / "shim"
+    started.write_text(containerd.shim_script(Path("/bin/cat")))
+    spec = {"ociVersion": "1.3.0", "annotations": {"io.kubernetes.cri.sandbox-id": "0"}}
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(spec, separators=(",", ":")))
+    for words, grouped in ((["delete"], False), (["-id", "0", "start"], True)):
+        subprocess.run(["sh", started, *words], cwd=tmp_path, capture_output=True, check=False)
+        annotations = json.loads(config.read_text())["annotations"]
+        assert annotations["io.kubernetes.cri.sandbox-id"] == "0"
+        assert ("io.containerd.runc.v2.group" in annotations) is grouped
 
 
 def test_no_configuration_holds_a_key(upstream: Blueprint) -> None:
@@ -251,9 +295,20 @@ def test_k3s_is_skipped_where_its_pods_could_not_start(monkeypatch: pytest.Monke
 def test_a_list_without_any_that_can_be_had_says_why_for_each(
     monkeypatch: pytest.MonkeyPatch, any_machine: None
 ) -> None:
-    monkeypatch.setattr(programs, "obtainable", obtainable(k3s="no k3s", etcd="no etcd"))
-    with pytest.raises(LocalClusterError, match="k3s: no k3s; upstream: no etcd"):
+    monkeypatch.setattr(programs, "obtainable", obtainable(k3s="no k3s", runc="no runc"))
+    with pytest.raises(LocalClusterError, match="k3s: no k3s; upstream: no runc"):
         choose_distribution(["k3s", "upstream"])
+
+
+def test_an_existing_cluster_keeps_its_distribution_while_that_is_on_the_list(
+    root: Path, record: Record, monkeypatch: pytest.MonkeyPatch, any_machine: None
+) -> None:
+    state.save(record)
+    monkeypatch.setattr(programs, "obtainable", obtainable())
+    kept = distribution_of(record.name, ["k3s", "upstream"])
+    assert (kept.distribution, kept.version, kept.skipped) == ("upstream", record.version, ())
+    assert distribution_of(record.name, ["k3s"]).distribution == "k3s"
+    assert distribution_of("another", ["k3s", "upstream"]).distribution == "k3s"
 
 
 def test_an_unknown_distribution_is_refused_before_anything_is_looked_for() -> None:

@@ -1,6 +1,7 @@
 """Addresses, resolvers and firewall rules of nodes."""
 
 import json
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from toolchain.local_cluster.spec import NAME_LIMIT
 
 def test_the_first_cluster_gets_the_first_link_and_the_ranges_of_k3s() -> None:
     planned = network.plan([], [])
-    assert planned.link == IPv4Network("10.231.0.0/30")
+    assert planned.link == IPv4Network("10.231.0.0/28")
     assert (planned.host_ip, planned.node_ip) == (
         IPv4Address("10.231.0.1"),
         IPv4Address("10.231.0.2"),
@@ -30,6 +31,23 @@ def test_two_clusters_never_share_a_link_but_may_share_the_inner_ranges() -> Non
     assert first.pods == second.pods
 
 
+def test_a_link_has_room_for_load_balancers_beside_machine_and_node() -> None:
+    planned = network.plan([], [])
+    assert planned.address_pool == "10.231.0.4-10.231.0.14"
+    first, last = map(IPv4Address, planned.address_pool.split("-"))
+    assert first in planned.link and last in planned.link
+    assert not {planned.host_ip, planned.node_ip, planned.link[-1]} & {
+        IPv4Address(number) for number in range(int(first), int(last) + 1)
+    }
+
+
+def test_the_link_of_an_earlier_slipway_has_no_pool_and_is_not_taken_again() -> None:
+    narrow = IPv4Network("10.231.0.4/30")
+    planned = network.plan([], [narrow])
+    assert planned.link == IPv4Network("10.231.0.16/28")
+    assert replace(planned, link=narrow).address_pool is None
+
+
 def test_the_link_of_a_removed_cluster_is_used_again() -> None:
     first = network.plan([], [])
     second = network.plan([], [first.link])
@@ -37,8 +55,8 @@ def test_the_link_of_a_removed_cluster_is_used_again() -> None:
 
 
 def test_a_link_that_the_machine_routes_elsewhere_is_not_taken() -> None:
-    planned = network.plan([IPv4Network("10.231.0.0/29")], [])
-    assert planned.link == IPv4Network("10.231.0.8/30")
+    planned = network.plan([IPv4Network("10.231.0.8/29")], [])
+    assert planned.link == IPv4Network("10.231.0.16/28")
 
 
 def test_a_machine_that_routes_all_of_ten_gets_other_ranges() -> None:
@@ -119,3 +137,11 @@ def test_only_rules_with_exactly_the_clusters_mark_are_found() -> None:
 def test_every_rule_of_a_cluster_carries_its_mark() -> None:
     for _, _, match in network.rules("local", network.plan([], [])):
         assert match[match.index("--comment") + 1] == "slipway-local"
+
+
+def test_no_packet_to_a_service_leaves_the_node() -> None:
+    planned = network.plan([], [])
+    table, chain, match = network.rules("local", planned)[-1]
+    assert (table, chain) == ("filter", "FORWARD")
+    assert match[match.index("-d") + 1] == str(planned.services)
+    assert match[-2:] == ("-j", "REJECT")

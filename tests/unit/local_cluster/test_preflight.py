@@ -5,6 +5,7 @@ import re
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_a_port_in_use_is_named_with_its_listener_and_the_key(
     (problem,) = problems(replace(SPEC, ports=(PortForward(listener, 30080),)))
     assert problem.startswith(f"port {listener} of 127.0.0.1 is in use by ")
     assert f"(process {os.getpid()})" in problem
-    assert "slipway:cluster.gatewayPort" in problem
+    assert "slipway:cluster.httpPort" in problem
 
 
 def test_the_clusters_own_forward_is_no_obstacle(
@@ -104,6 +105,16 @@ def test_a_cluster_of_another_owner_is_named(good_machine: None, record: Record)
     state.save(replace(record, owner="project/theirs"))
     (problem,) = problems(SPEC)
     assert "'local' is taken on this machine by project/theirs" in problem
+    assert "make down" in problem
+
+
+def test_a_cluster_without_addresses_for_load_balancers_is_to_be_made_anew(
+    good_machine: None, record: Record
+) -> None:
+    narrow = replace(record.network, link=IPv4Network("10.231.0.0/30"))
+    state.save(replace(record, owner="me", network=narrow))
+    (problem,) = problems(SPEC)
+    assert "10.231.0.0/30 of cluster local" in problem
     assert "make down" in problem
 
 

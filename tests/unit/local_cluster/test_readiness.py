@@ -141,26 +141,27 @@ def wait(where: Layout, known: Mapping[str, Any], alive: bool = True) -> None:
 def test_a_component_that_keeps_ending_is_named_with_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    where = components(tmp_path, "etcd", "kube-apiserver")
-    (where.logs / "etcd" / "current").write_text("error: disk is full\n")
+    where = components(tmp_path, "containerd", "kubernetes")
+    (where.logs / "containerd" / "current").write_text("error: disk is full\n")
 
     def ends(seconds: float) -> None:
-        with (where.logs / "etcd" / services.EXITS).open("a") as file:
+        with (where.logs / "containerd" / services.EXITS).open("a") as file:
             file.write("exit code 1\n")
 
     monkeypatch.setattr(time, "sleep", ends)
     with pytest.raises(LocalClusterError) as caught:
         wait(where, {})
     assert str(caught.value) == (
-        f"etcd keeps ending; etcd says: error: disk is full ({where.logs}/etcd/current)"
+        "containerd keeps ending; containerd says: error: disk is full "
+        f"({where.logs}/containerd/current)"
     )
 
 
 def test_exits_of_an_earlier_attempt_are_forgiven(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    where = components(tmp_path, "etcd")
-    (where.logs / "etcd" / services.EXITS).write_text("exit code 1\n" * 50)
+    where = components(tmp_path, "kubernetes")
+    (where.logs / "kubernetes" / services.EXITS).write_text("exit code 1\n" * 50)
     known: dict[str, Any] = {"/readyz": "not yet"}
 
     def becomes_ready(seconds: float) -> None:
@@ -170,11 +171,11 @@ def test_exits_of_an_earlier_attempt_are_forgiven(
     wait(where, known)
 
 
-def test_time_that_runs_out_names_the_likeliest_component(
+def test_time_that_runs_out_is_told_with_what_kubernetes_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    where = components(tmp_path, "etcd", "kube-apiserver")
-    (where.logs / "kube-apiserver" / "current").write_text("E1124 no etcd\n")
+    where = components(tmp_path, "containerd", "kubernetes")
+    (where.logs / "kubernetes" / "current").write_text("E1124 no etcd\n")
     monkeypatch.setattr(readiness, "LIMIT", -1.0)
     with pytest.raises(LocalClusterError, match=r"API server is not ready: no answer.*E1124 no"):
         wait(where, {})
@@ -182,4 +183,18 @@ def test_time_that_runs_out_names_the_likeliest_component(
 
 def test_a_node_that_ended_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(LocalClusterError, match="the node ended by itself"):
-        wait(components(tmp_path, "etcd"), {}, alive=False)
+        wait(components(tmp_path, "kubernetes"), {}, alive=False)
+
+
+@pytest.mark.parametrize(
+    ("names", "blamed"),
+    [(("containerd", "kubernetes"), "containerd"), (("kubernetes",), "kubernetes")],
+)
+def test_images_that_do_not_come_are_blamed_on_what_keeps_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], blamed: str
+) -> None:
+    where = components(tmp_path, *names)
+    monkeypatch.setattr(readiness, "LIMIT", -1.0)
+    step = readiness.Step("the image store", lambda: "no images", "containerd")
+    with pytest.raises(LocalClusterError, match=f"no images; {blamed} says: nothing"):
+        readiness.wait([step], where, lambda: True, print)

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import json
+import os
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from infra import digests
 from toolchain.local_cluster import forwarding, lifecycle, models, network, state
 from toolchain.local_cluster.errors import LocalClusterError
 from toolchain.local_cluster.spec import NAME_LIMIT, ClusterSpec, PortForward, name_problem
@@ -165,6 +167,22 @@ def test_a_model_is_kept_under_its_digest_for_every_user_to_read(tmp_path: Path)
     assert [entry.name for entry in placed.parent.iterdir()] == ["digits.onnx"]
 
 
+def test_a_folder_can_be_read_by_every_user_whatever_the_mask_of_who_brings_it(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "detector"
+    (folder / "1" / "more").mkdir(parents=True)
+    (folder / "1" / "more" / "model.onnx").write_bytes(b"model")
+    mask = os.umask(0o077)
+    try:
+        placed = models.put(Layout(tmp_path / "cluster"), folder, digests.of(folder))
+    finally:
+        os.umask(mask)
+    found = [placed.parent, placed, *placed.rglob("*")]
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in found]
+    assert modes == [0o755, 0o755, 0o755, 0o755, 0o644]
+
+
 def test_a_model_that_is_there_is_not_copied_again(tmp_path: Path) -> None:
     file, digest = model(tmp_path)
     first = models.put(Layout(tmp_path), file, digest).stat().st_ino
@@ -184,6 +202,26 @@ def test_a_file_that_changed_since_the_plan_is_refused_and_not_kept(tmp_path: Pa
     with pytest.raises(LocalClusterError, match="changed: its SHA-256 is"):
         models.put(Layout(tmp_path), file, digest)
     assert list((tmp_path / "models" / digest).iterdir()) == []
+
+
+def test_a_folder_is_kept_whole_and_with_what_its_digest_leaves_out(tmp_path: Path) -> None:
+    folder = tmp_path / "minilm"
+    (folder / "onnx").mkdir(parents=True)
+    (folder / "onnx" / "model.onnx").write_bytes(b"weights")
+    (folder / "empty").touch()
+    digest = digests.of(folder)
+    placed = models.put(Layout(tmp_path), folder, digest)
+    assert placed == tmp_path / "models" / digest / "minilm"
+    assert sorted(path.relative_to(placed).as_posix() for path in placed.rglob("*")) == [
+        "empty",
+        "onnx",
+        "onnx/model.onnx",
+    ]
+    assert stat.S_IMODE((placed / "onnx").stat().st_mode) == 0o755
+    assert stat.S_IMODE((placed / "onnx" / "model.onnx").stat().st_mode) == 0o644
+    (placed / "onnx" / "model.onnx").write_bytes(b"damaged")
+    models.put(Layout(tmp_path), folder, digest)
+    assert digests.of(placed) == digest
 
 
 def test_a_missing_model_file_is_one_clear_line(tmp_path: Path) -> None:

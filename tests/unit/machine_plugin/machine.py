@@ -44,9 +44,9 @@ class Machine:
             kubeconfig="secret kubeconfig",
             ports=(PortForward(8080, 30080),),
             node_ip="10.231.0.2",
+            address_pool="10.231.0.4-10.231.0.14",
             folder=self.folder / name,
             owner=owner or f"cluster of stack dev in {Path.cwd()}",
-            enforces_network_policy=False,
         )
         self.clusters[name] = made
         if running:

@@ -1,5 +1,6 @@
 """What the resource `LocalCluster` answers the engine."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,12 @@ INPUTS: dict[str, Any] = {
     "ports": [{"host": 8080, "node": 30080}],
 }
 CHECKED = {**INPUTS, "distribution": "upstream", "version": "v1.37.2", "running": True}
-STATE = {**CHECKED, "identity": IDENTITY, "kubeconfig": "secret kubeconfig"}
+STATE = {
+    **CHECKED,
+    "identity": IDENTITY,
+    "kubeconfig": "secret kubeconfig",
+    "address_pool": "10.231.0.4-10.231.0.14",
+}
 
 
 def test_the_first_distribution_that_can_be_had_is_chosen_and_the_others_are_explained(
@@ -75,6 +81,26 @@ def test_problems_of_the_machine_do_not_matter_to_a_cluster_that_runs(machine: M
     machine.problems = ["too little memory"]
 
     assert RESOURCE.check(CHECKED, INPUTS, machine.call()).failures == ()
+
+
+def test_a_running_cluster_without_addresses_for_load_balancers_is_refused(
+    machine: Machine,
+) -> None:
+    machine.clusters["c"] = replace(machine.add(), address_pool=None)
+    machine.problems = ["no room for load balancers"]
+
+    checked = RESOURCE.check(CHECKED, INPUTS, machine.call())
+
+    assert checked.failures == (Failure("no room for load balancers"),)
+
+
+def test_a_state_without_the_address_pool_is_brought_up_to_date(machine: Machine) -> None:
+    machine.add()
+    old = {key: value for key, value in STATE.items() if key != "address_pool"}
+
+    assert RESOURCE.diff(old, CHECKED, machine.call()).updates == ("address_pool",)
+    assert RESOURCE.plan(old, CHECKED)["address_pool"] is UNKNOWN
+    assert RESOURCE.update(old, CHECKED, machine.call())["address_pool"] == STATE["address_pool"]
 
 
 def test_a_stopped_cluster_is_checked_like_a_new_one(machine: Machine) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from infra import digests
 from tests.unit.machine_plugin.machine import IDENTITY, Machine
+from toolchain.local_cluster import models
 from toolchain.local_cluster import state as cluster_state
 from toolchain.machine_plugin.model_file import ModelFileResource
 from toolchain.plugin.properties import UNKNOWN
@@ -63,10 +65,10 @@ def test_the_folder_is_unknown_while_the_cluster_is() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "refused", "words"),
     [
-        ("source", "models/other.onnx", "source", "there is no file models/other.onnx"),
+        ("source", "models/other.onnx", "source", "there is no models/other.onnx"),
         ("source", "/etc/hosts", "source", "is not inside the project"),
         ("source", "../digits.onnx", "source", "is not inside the project"),
-        ("source", "models", "source", "models cannot be read: Is a directory"),
+        ("source", "models", "source", "models has the SHA-256"),
         ("digest", "ABC", "digest", "'ABC' is no SHA-256"),
         ("digest", "0" * 64, "source", f"has the SHA-256 {DIGEST}, not 000"),
         ("store", "c", "store", "store 'c' is not known"),
@@ -116,6 +118,30 @@ def test_the_file_goes_with_its_resource(machine: Machine, node: Path) -> None:
     RESOURCE.delete(identifier, state, machine.call())
 
     assert not (node / DIGEST).exists()
+
+
+def test_a_folder_is_brought_whole_and_goes_with_its_resource(
+    monkeypatch: pytest.MonkeyPatch, machine: Machine, node: Path
+) -> None:
+    monkeypatch.setattr(
+        "toolchain.local_cluster.put_model",
+        lambda name, source, digest: models.put(cluster_state.layout(name), source, digest),
+    )
+    folder = Path("models/minilm")
+    (folder / "onnx").mkdir(parents=True)
+    (folder / "onnx" / "model.onnx").write_bytes(CONTENT)
+    (folder / "tokenizer.json").write_bytes(b"{}")
+    digest = digests.of(folder)
+    inputs = {**CHECKED, "source": str(folder), "digest": digest}
+    assert RESOURCE.check({}, inputs, machine.call()).failures == ()
+
+    identifier, state = RESOURCE.create(inputs, machine.call())
+
+    assert identifier == f"{digest}/minilm"
+    assert (node / digest / "minilm" / "onnx" / "model.onnx").read_bytes() == CONTENT
+    assert RESOURCE.diff(state, inputs, machine.call()).updates == ()
+    RESOURCE.delete(identifier, state, machine.call())
+    assert not (node / digest).exists()
 
 
 def test_a_file_that_another_resource_uses_too_stays(machine: Machine, node: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 
 SERVER = Path(__file__).parents[3] / "apps/serving/server"
 DEADLINE_SECONDS = 60
-_PORT = re.compile(r"listening on 127\.0\.0\.1:(\d+)")
+_PORTS = re.compile(r"listening on 127\.0\.0\.1:(\d+), gRPC on port (\d+)")
 
 
 class Answer(NamedTuple):
@@ -34,7 +34,7 @@ class ServerProcess:
             [sys.executable, *arguments], stderr=subprocess.PIPE, text=True, env=environment
         )
         self.log: list[str] = []
-        self._port = 0
+        self._ports = (0, 0)
         self._listening = threading.Event()
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
@@ -42,23 +42,31 @@ class ServerProcess:
     @classmethod
     def of_model(cls, path: Path, model_format: str, *more: str) -> Self:
         """Start the server as its image does."""
-        fixed = ["-m", "slipway_server", "--host", "127.0.0.1", "--port", "0"]
+        fixed = ["-m", "slipway_server", "--host", "127.0.0.1", "--port", "0", "--grpc-port", "0"]
         model = ["--model-name", "digits", "--model-path", str(path), "--format", model_format]
         return cls([*fixed, *model, "--drain-seconds", "0", *more])
 
     @property
     def port(self) -> int:
-        """The port, once the server listens."""
+        """The port of REST, once the server listens."""
+        return self._wait_listening()[0]
+
+    @property
+    def grpc_port(self) -> int:
+        """The port of gRPC, once the server listens."""
+        return self._wait_listening()[1]
+
+    def _wait_listening(self) -> tuple[int, int]:
         assert self._listening.wait(DEADLINE_SECONDS), "".join(self.log)
-        assert self._port, "".join(self.log)
-        return self._port
+        assert all(self._ports), "".join(self.log)
+        return self._ports
 
     def _read_log(self) -> None:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.log.append(line)
-            if found := _PORT.search(line):
-                self._port = int(found.group(1))
+            if found := _PORTS.search(line):
+                self._ports = (int(found.group(1)), int(found.group(2)))
                 self._listening.set()
         self._listening.set()
 

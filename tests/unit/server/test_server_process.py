@@ -7,13 +7,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from slipway_server.app import HELD_BODIES
-from slipway_server.server import listen
+from slipway_server.server import bind
+from slipway_server.service import HELD_BODIES
+from tests.ports import free_port
 from tests.unit.server.process import Answer, ServerProcess, read
 
 BLOCKING = str(Path(__file__).with_name("blocking_server.py"))
@@ -26,7 +28,7 @@ DEADLINE_SECONDS = 30
 
 @pytest.fixture
 def blocking(tmp_path: Path) -> Iterator[ServerProcess]:
-    with ServerProcess([BLOCKING, str(tmp_path), "60"]) as server:
+    with ServerProcess([BLOCKING, str(tmp_path), "60", "60"]) as server:
         server.wait_ready()
         yield server
 
@@ -121,6 +123,34 @@ def test_sigterm_turns_unready_at_once_and_finishes_what_is_in_flight(
     assert blocking.wait_exit() == 0
 
 
+def test_a_request_that_outlasts_the_grace_does_not_keep_the_server(tmp_path: Path) -> None:
+    with ServerProcess([BLOCKING, str(tmp_path), "0", "1"]) as server:
+        server.wait_ready()
+        with closing(server.connect()) as asking:
+            asking.request("POST", INFER, json.dumps(REQUEST).encode())
+            wait_until((tmp_path / "started-1").exists, "the model starts on the request")
+            server.process.send_signal(signal.SIGTERM)
+            assert server.wait_exit() == 0
+
+
+def test_connections_are_refused_until_the_model_is_loaded(tmp_path: Path) -> None:
+    port = free_port()
+    with ServerProcess([BLOCKING, str(tmp_path), "0", "60", str(port)]) as server:
+        wait_until((tmp_path / "loading").exists, "the model is being loaded")
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), DEADLINE_SECONDS)
+        (tmp_path / "loadable").touch()
+        server.wait_ready()
+
+
+def test_sigterm_ends_a_server_that_is_loading_at_once(tmp_path: Path) -> None:
+    with ServerProcess([BLOCKING, str(tmp_path), "0", "60", str(free_port())]) as server:
+        wait_until((tmp_path / "loading").exists, "the model is being loaded")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait_exit() == 0
+    assert not any("listening" in line for line in server.log)
+
+
 def test_a_defect_of_the_model_tells_the_client_nothing_and_costs_no_place(
     blocking: ServerProcess, tmp_path: Path
 ) -> None:
@@ -152,11 +182,12 @@ def test_a_file_that_is_not_of_its_format_ends_the_server_with_one_line(
     assert str(path) in errors[0]
 
 
+@pytest.mark.parametrize("option", ["--port", "--grpc-port"])
 def test_a_port_in_use_ends_the_server_with_one_line(
-    digits: Path, digits_server: ServerProcess
+    digits: Path, digits_server: ServerProcess, option: str
 ) -> None:
     port = str(digits_server.port)
-    with ServerProcess.of_model(digits / "digits.onnx", "onnx", "--port", port) as server:
+    with ServerProcess.of_model(digits / "digits.onnx", "onnx", option, port) as server:
         assert server.wait_exit() == 1
     assert [port in line for line in server.log] == [True], "".join(server.log)
 
@@ -172,5 +203,5 @@ def test_an_onnx_model_is_served_without_importing_scikit_learn(digits: Path) ->
 
 def test_no_answer_waits_for_a_delayed_acknowledgement() -> None:
     # asyncio turns Nagle's algorithm off only on connections of a socket that names its protocol.
-    with listen("127.0.0.1", 0) as listener:
+    with bind("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP

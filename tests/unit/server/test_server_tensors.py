@@ -11,7 +11,9 @@ import pytest
 
 from slipway_server.errors import RequestError
 from slipway_server.protocol import ServedModel
+from slipway_server.rest import RestInference
 from slipway_server.tensors import DATATYPES, Array, TensorSpec, datatype_of, decode
+from tests.unit.server.answering import answer
 
 VALUES: Mapping[str, list[Any]] = {
     "BOOL": [True, False],
@@ -43,10 +45,15 @@ class Echo:
         return [inputs["X"] for _ in outputs]
 
 
+def ask(model: ServedModel, tensor: dict[str, Any]) -> Any:
+    body = bytearray(json.dumps({"inputs": [tensor]}).encode())
+    return json.loads(answer(model, RestInference(model, body, None)).body)
+
+
 def echo(datatype: str, data: list[Any], shape: Sequence[int] | None = None) -> Any:
     model = ServedModel("echo", "1", Echo(datatype, (-1,) * len(shape or [0])))
     tensor = {"name": "X", "datatype": datatype, "shape": shape or [len(data)], "data": data}
-    return json.loads(model.infer(json.dumps({"inputs": [tensor]}).encode()))["outputs"][0]
+    return ask(model, tensor)["outputs"][0]
 
 
 def test_every_datatype_of_the_protocol_is_covered() -> None:
@@ -156,6 +163,6 @@ def test_an_array_that_is_not_contiguous_is_written_in_row_major_order() -> None
 
     model = ServedModel("echo", "1", Transposing("INT64", (-1, -1)))
     tensor = {"name": "X", "datatype": "INT64", "shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}
-    answer = json.loads(model.infer(json.dumps({"inputs": [tensor]}).encode()))
+    answer = ask(model, tensor)
     assert answer["outputs"][0]["shape"] == [3, 2]
     assert answer["outputs"][0]["data"] == [1, 4, 2, 5, 3, 6]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import cache, cli, host, installation, programs, project
+from toolchain import cache, cli, download, host, installation, plugins, programs, project
+from toolchain.engine import Engine
 from toolchain.errors import SlipwayError, ToolchainError
 from toolchain.sources import debian
 from toolchain.stack import Stack
@@ -151,3 +152,66 @@ def test_the_phases_are_reported_and_written(
     assert timings.line() == "programs 0.0 s | pulumi 0.0 s | total 0.0 s"
     timings.write()
     assert (tmp_path / "timings.json").read_text() == '{\n "programs": 0.0,\n "pulumi": 0.0\n}\n'
+
+
+def test_a_secret_under_the_public_passphrase_is_told_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said_by_up() -> str:
+        assert cli.main(["up"]) == 1
+        return capsys.readouterr().err
+
+    def stop(*arguments: object) -> None:
+        raise ToolchainError("far enough")
+
+    (tmp_path / "Pulumi.local.yaml").write_text(
+        "config:\n  slipway:cluster: {kind: local}\n  slipway:token: {secure: v1:AA:BB}\n"
+        "  slipway:teams: {vision: {secrets: {labels: {TOKEN: {config: token}}}}}\n"
+    )
+    monkeypatch.setattr(project, "ROOT", tmp_path)
+    monkeypatch.setattr(programs, "ensure", stop)
+    monkeypatch.setattr(Stack, "_check_machine", lambda self, settings: None)
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
+    assert "public passphrase" in said_by_up()
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "our own")
+    assert "public passphrase" not in said_by_up()
+
+
+def _engine(folder: Path, said: str, backend: str) -> Engine:
+    """Return an engine that refuses everything with one line."""
+    pulumi = folder / "pulumi"
+    pulumi.write_text(f'#!/bin/sh\necho "error: {said}" >&2\nexit 255\n')
+    pulumi.chmod(0o755)
+    return Engine(pulumi, "prod", {"PULUMI_BACKEND_URL": backend}, lambda line: None)
+
+
+def test_a_backend_that_cannot_be_read_is_not_taken_for_one_without_the_stack(
+    tmp_path: Path,
+) -> None:
+    backend = "s3://states"
+    assert not _engine(tmp_path, "no stack named 'prod' found", backend).exists()
+    with pytest.raises(SlipwayError, match="stack export failed: access denied"):
+        _engine(tmp_path, "access denied", backend).exists()
+
+
+def test_a_folder_of_states_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:
+    with pytest.raises(SlipwayError, match=r"cannot create /proc/states.*PULUMI_BACKEND_URL"):
+        _engine(tmp_path, "", "file:///proc/states").select()
+
+
+def test_doctor_does_not_need_a_cache_that_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLIPWAY_CACHE", "/dev/null")
+    download.Unreachable().forget()
+
+
+def test_pulumi_in_the_shell_of_a_stack_works_on_that_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulumi = tmp_path / "pulumi"
+    pulumi.write_text("#!/bin/sh\n")
+    pulumi.chmod(0o755)
+    monkeypatch.setattr(programs, "ensure", lambda *arguments: None)
+    monkeypatch.setattr(programs, "path", lambda name: pulumi)
+    monkeypatch.setattr(plugins, "ensure_kubernetes", lambda report: False)
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
+    assert Stack("local", lambda line: None).environment()["PULUMI_STACK"] == "local"

@@ -55,6 +55,11 @@ def test_the_engine_looks_for_plugins_unless_the_stand_in_is_in_use(tmp_path: Pa
     assert name not in variables(tmp_path, stand_in=False)
 
 
+def test_the_engine_collects_its_garbage_as_often_as_the_user_says(tmp_path: Path) -> None:
+    assert variables(tmp_path)["GOGC"] == "400"
+    assert variables(tmp_path, GOGC="100")["GOGC"] == "100"
+
+
 def test_no_proxy_stands_between_the_engine_and_a_local_cluster(tmp_path: Path) -> None:
     found = variables(tmp_path, HTTPS_PROXY="http://proxy:3128", NO_PROXY="intranet")
     assert found["NO_PROXY"].split(",")[:3] == ["intranet", "127.0.0.1", "localhost"]

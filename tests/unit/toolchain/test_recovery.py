@@ -153,3 +153,59 @@ def test_other_backends_have_no_lock_files() -> None:
 def test_a_state_that_is_not_there_has_nothing_pending(tmp_path: Path) -> None:
     state_file = recovery.state_file(f"file://{tmp_path}", "slipway", "local")
     assert not recovery.may_be_pending(state_file)
+
+
+CLUSTER_URN = f"{URN}slipway:machine:LocalCluster::cluster"
+ONLY_A_CLUSTER: list[dict[str, Any]] = [
+    {"urn": f"{URN}pulumi:pulumi:Stack::stack", "type": "pulumi:pulumi:Stack"},
+    {"urn": CLUSTER_URN, "type": "slipway:machine:LocalCluster", "custom": True},
+    {"urn": "provider", "type": "pulumi:providers:kubernetes", "custom": True},
+    {"urn": "read", "type": "kubernetes:core/v1:Secret", "custom": True, "external": True},
+    {
+        "urn": "object",
+        "type": "kubernetes:core/v1:ConfigMap",
+        "custom": True,
+        "deletedWith": CLUSTER_URN,
+    },
+]
+
+
+def written(folder: Path, resources: list[dict[str, Any]], name: str = "local.json") -> Path:
+    path = folder / name
+    latest = {"resources": resources}
+    path.write_text(json.dumps({"version": 3, "checkpoint": {"latest": latest}}))
+    return path
+
+
+def test_a_stack_whose_objects_go_with_its_local_cluster_is_only_a_cluster(tmp_path: Path) -> None:
+    assert recovery.is_only_a_cluster(written(tmp_path, ONLY_A_CLUSTER))
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        [],
+        [one for one in ONLY_A_CLUSTER if one["urn"] != CLUSTER_URN],
+        [*ONLY_A_CLUSTER, {"urn": "own", "type": "kubernetes:core/v1:Namespace", "custom": True}],
+        [*ONLY_A_CLUSTER, {"urn": "bucket", "type": "aws:s3/bucket:Bucket", "custom": True}],
+    ],
+    ids=["nothing", "no cluster", "an object of another cluster", "a resource of a cloud"],
+)
+def test_another_stack_is_not(tmp_path: Path, resources: list[dict[str, Any]]) -> None:
+    assert not recovery.is_only_a_cluster(written(tmp_path, resources))
+
+
+def test_a_state_that_cannot_be_read_is_not(tmp_path: Path) -> None:
+    assert not recovery.is_only_a_cluster(None)
+    assert not recovery.is_only_a_cluster(tmp_path / "local.json")
+    assert not recovery.is_only_a_cluster(written(tmp_path, ONLY_A_CLUSTER, "local.json.zst"))
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
+def test_a_compressed_state_is_found_too(tmp_path: Path, suffix: str) -> None:
+    folder = tmp_path / ".pulumi" / "stacks" / "slipway"
+    folder.mkdir(parents=True)
+    state = folder / f"local.json{suffix}"
+    state.write_bytes(b"")
+    assert recovery.state_file(f"file://{tmp_path}", "slipway", "local") == state
+    assert recovery.may_be_pending(state) is bool(suffix)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pulumi
 
+from infra import versions
 from toolchain.kubernetes_plugin.components.capabilities import Capabilities
 from toolchain.kubernetes_plugin.components.errors import ComponentError
 from toolchain.kubernetes_plugin.components.helm import Rendering, Repository, hidden_texts
@@ -35,7 +36,7 @@ async def rendering_of(
         component_name: Name of the release, unless an input names it.
         folder: Folder for the files that helm reads.
         namespace: Namespace of the release, unless an input names it.
-        capabilities: What the cluster can do; `None` leaves that to helm.
+        capabilities: What the cluster can do; `None` assumes the pinned Kubernetes.
 
     Raises:
         ComponentError: An input is missing, wrong, or names a file that cannot be read.
@@ -137,7 +138,10 @@ def _post_renderer(inputs: Inputs) -> Iterator[str]:
 
 
 def _capabilities(capabilities: Capabilities | None) -> Iterator[str]:
-    if capabilities is not None:
+    if capabilities is None:
+        # Helm itself assumes a version that many charts refuse.
+        yield from ("--kube-version", versions.KUBERNETES)
+    else:
         yield from ("--kube-version", capabilities.version)
         for api_version in capabilities.api_versions:
             yield from ("--api-versions", api_version)

@@ -12,6 +12,10 @@ from toolchain.kubernetes_plugin.readiness.verdict import Failed, Pending, Ready
 
 _TOKEN = "kubernetes.io/service-account-token"
 
+# How soon the API server's list of kinds is looked at again, as nothing tells when it changes.
+# Seconds.
+_DISCOVERY = 0.1
+
 
 def persistent_volume(obj: Document, related: Related) -> Verdict:
     """Ready when the volume can be claimed or is claimed."""
@@ -54,14 +58,23 @@ def secret(obj: Document, related: Related) -> Verdict:
 
 
 def custom_resource_definition(obj: Document, related: Related) -> Verdict:
-    """Ready when the API server serves the kind; failed when it refuses its names."""
-    del related
+    """Ready when the API server serves the kind; failed when it refuses its names.
+
+    It lists a kind some moments after it says that it is established, and until then it knows no
+    object of that kind.
+    """
     names = condition(obj, "NamesAccepted")
     if text(names, "status") == "False":
         return Failed(f"The names of the kind were refused: {text(names, 'message')}")
-    if holds(obj, "Established"):
-        return Ready("The kind is established")
-    return Pending("Waiting for the kind to be established")
+    if not holds(obj, "Established"):
+        return Pending("Waiting for the kind to be established")
+    if related.unserved:
+        versions = ", ".join(related.unserved)
+        return Pending(
+            f"Waiting for the API server to serve the kind in {versions}",
+            looks_again_after=_DISCOVERY,
+        )
+    return Ready("The kind is served")
 
 
 def any_kind(obj: Document, related: Related) -> Verdict:

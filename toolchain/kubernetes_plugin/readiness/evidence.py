@@ -8,6 +8,7 @@ from toolchain.kubernetes_plugin.errors import ApiError
 from toolchain.kubernetes_plugin.readiness.explain import Evidence
 from toolchain.kubernetes_plugin.readiness.fields import (
     Document,
+    documents,
     group,
     holds,
     name,
@@ -18,6 +19,7 @@ from toolchain.kubernetes_plugin.readiness.fields import (
     uid,
 )
 from toolchain.kubernetes_plugin.readiness.networking import SERVICE_NAME
+from toolchain.kubernetes_plugin.readiness.quotas import REPLICA_FAILURE
 from toolchain.kubernetes_plugin.readiness.rules import Rule
 from toolchain.kubernetes_plugin.readiness.verdict import NOTHING_RELATED, Related
 
@@ -39,6 +41,8 @@ def related_to(client: ObjectClient, obj: Document, rule: Rule) -> Related:
     slices: tuple[Document, ...] = ()
     services: tuple[Document, ...] = ()
     storage_class: Document | None = None
+    quotas: tuple[Document, ...] = ()
+    unserved: tuple[str, ...] = ()
     if "endpoint_slices" in rule.related:
         selector = f"{SERVICE_NAME}={name(obj)}"
         slices = tuple(
@@ -49,7 +53,20 @@ def related_to(client: ObjectClient, obj: Document, rule: Rule) -> Related:
     claimed = text(obj, "spec", "storageClassName")
     if "storage_class" in rule.related and claimed:
         storage_class = client.get("storage.k8s.io/v1", "StorageClass", claimed)
-    return Related(endpoint_slices=slices, services=services, storage_class=storage_class)
+    # Only then: a rollout is looked at often, and it is seldom refused.
+    if "quotas" in rule.related and holds(obj, REPLICA_FAILURE):
+        quotas = tuple(client.list("v1", "ResourceQuota", namespace(obj)))
+    if "unserved" in rule.related and holds(obj, "Established"):
+        kind = text(obj, "spec", "names", "kind")
+        unserved = tuple(it for it in _api_versions(obj) if not client.serves(it, kind))
+    return Related(slices, services, storage_class, quotas, unserved)
+
+
+def _api_versions(definition: Document) -> list[str]:
+    """Return every `apiVersion` that a definition of a kind serves."""
+    of_group = text(definition, "spec", "group")
+    versions = documents(definition, "spec", "versions")
+    return [f"{of_group}/{text(it, 'name')}" for it in versions if it.get("served")]
 
 
 def evidence_about(client: ObjectClient, obj: dict[str, Any]) -> Evidence:

@@ -29,7 +29,10 @@ def service(obj: Document, related: Related) -> Verdict:
     """
     kind = text(obj, "spec", "type") or "ClusterIP"
     if kind == "LoadBalancer" and not documents(obj, "status", "loadBalancer", "ingress"):
-        return Pending("Waiting for an address of the load balancer")
+        return Pending(
+            "Waiting for an address of the load balancer; where a cluster has none, "
+            "no Service of type LoadBalancer gets one"
+        )
     names_no_pods = (
         kind == "ExternalName"
         or text(obj, "spec", "clusterIP") == "None"

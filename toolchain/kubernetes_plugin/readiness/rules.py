@@ -14,7 +14,7 @@ from toolchain.kubernetes_plugin.readiness.fields import Document, annotation, g
 from toolchain.kubernetes_plugin.readiness.verdict import Related, Verdict
 
 Operation = Literal["create", "update", "delete", "read"]
-Companion = Literal["endpoint_slices", "services", "storage_class"]
+Companion = Literal["endpoint_slices", "quotas", "services", "storage_class", "unserved"]
 
 SKIP_AWAIT = "pulumi.com/skipAwait"
 TIMEOUT_SECONDS = "pulumi.com/timeoutSeconds"
@@ -42,7 +42,7 @@ class Rule:
 
 # API group and kind. The group's version plays no role: the API server converts between them.
 RULES = {
-    ("apps", "Deployment"): Rule(workloads.deployment),
+    ("apps", "Deployment"): Rule(workloads.deployment, ("quotas",)),
     ("apps", "StatefulSet"): Rule(workloads.stateful_set),
     ("apps", "DaemonSet"): Rule(workloads.daemon_set),
     ("batch", "Job"): Rule(workloads.job),
@@ -58,7 +58,7 @@ RULES = {
     # The official plug-in gives a token 5 s, which a busy single node can miss.
     ("", "Secret"): Rule(core.secret, timeout=30.0),
     ("apiextensions.k8s.io", "CustomResourceDefinition"): Rule(
-        core.custom_resource_definition, timeout=60.0
+        core.custom_resource_definition, ("unserved",), timeout=60.0
     ),
 }
 

@@ -24,10 +24,15 @@ class Pending:
         message: What is waited for, for a person.
         settles_after: Seconds after which the object counts as ready although this is all that can
             be seen of it, provided nothing changed meanwhile; `None` means never.
+        fails_after: Seconds after which it counts as failed, under the same condition.
+        looks_again_after: Seconds after which another look shows more, although nothing of the
+            object itself changes; `None` means that its next change does.
     """
 
     message: str
     settles_after: float | None = None
+    fails_after: float | None = None
+    looks_again_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,16 @@ class Related:
         endpoint_slices: EndpointSlices of the object's namespace.
         services: Services of the object's namespace.
         storage_class: The StorageClass that a claim names.
+        quotas: ResourceQuotas of the namespace of a Deployment whose pods are refused.
+        unserved: Of the `apiVersion`s that an established definition of a kind serves, those that
+            the API server does not list yet.
     """
 
     endpoint_slices: tuple[Document, ...] = field(default=())
     services: tuple[Document, ...] = field(default=())
     storage_class: Document | None = None
+    quotas: tuple[Document, ...] = field(default=())
+    unserved: tuple[str, ...] = field(default=())
 
 
 NOTHING_RELATED = Related()

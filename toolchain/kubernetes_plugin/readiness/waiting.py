@@ -110,7 +110,8 @@ class _Wait:
         verdict = self._look()
         while isinstance(verdict, Pending) and not self._pace.over:
             self._say(verdict.message)
-            verdict = self._follow()
+            rest = verdict.looks_again_after
+            verdict = self._follow() if rest is None else self._look_after(rest)
         if isinstance(verdict, Ready):
             return self._live
         if isinstance(verdict, Pending) and verdict.settles_after is not None:
@@ -121,20 +122,27 @@ class _Wait:
             raise self._failure("failed", verdict.message)
         raise self._failure("cancelled" if self._pace.cancelled else "timed out", verdict.message)
 
+    def _look_after(self, seconds: float) -> Verdict:
+        self._pace.rest(seconds)
+        self._refresh()
+        return self._look()
+
     def _follow(self) -> Verdict:
         """Follow the object's changes for a while and return what is known then."""
         for event, obj in self._events(self._pace.next_window()):
             if not self._take(event, obj):
                 continue
             verdict = self._look()
-            if not isinstance(verdict, Pending):
+            if not isinstance(verdict, Pending) or verdict.looks_again_after is not None:
                 return verdict
             self._say(verdict.message)
         self._refresh()
         verdict = self._look()
         if isinstance(verdict, Pending):
-            if self._has_settled(verdict):
+            if self._is_unchanged_for(verdict.settles_after):
                 return Ready(verdict.message)
+            if self._is_unchanged_for(verdict.fails_after):
+                return Failed(f"{verdict.message}; nothing changed for {verdict.fails_after:.0f} s")
             self._explain()
         return verdict
 
@@ -182,11 +190,9 @@ class _Wait:
             self._seen = seen
             self._unchanged_since = self._pace.now()
 
-    def _has_settled(self, verdict: Pending) -> bool:
-        """Whether nothing changed for so long that the verdict counts as ready."""
-        if verdict.settles_after is None:
-            return False
-        return self._pace.now() - self._unchanged_since >= verdict.settles_after
+    def _is_unchanged_for(self, seconds: float | None) -> bool:
+        """Whether nothing changed for so long; `None` is longer than anything."""
+        return seconds is not None and self._pace.now() - self._unchanged_since >= seconds
 
     def _refresh(self) -> None:
         """Read the object anew: a watch that brought nothing may have missed its end."""

@@ -5,6 +5,9 @@ in its `provider/pkg/await`), read from the status of the object alone: a contro
 what its pods do.
 """
 
+from dataclasses import replace
+
+from toolchain.kubernetes_plugin.readiness import quotas
 from toolchain.kubernetes_plugin.readiness.fields import (
     Document,
     annotation,
@@ -19,13 +22,24 @@ from toolchain.kubernetes_plugin.readiness.verdict import Failed, Pending, Ready
 
 _REVISION = "deployment.kubernetes.io/revision"
 
+# Seconds. What holds the room may be a pod that is just ending, which takes up to 30 s; a
+# ReplicaSet tries again 41 s after its first try, at twice the time each.
+_REFUSED_FOR_GOOD = 45.0
+
 
 def deployment(obj: Document, related: Related) -> Verdict:
     """Ready when every replica runs the current template and is available.
 
-    A paused deployment rolls nothing out, so there is nothing to wait for.
+    A paused deployment rolls nothing out, so there is nothing to wait for. One whose pods a quota
+    refuses fails if that does not change for a while.
     """
-    del related
+    verdict = _deployment(obj)
+    if isinstance(verdict, Pending) and quotas.refuse(obj, related.quotas):
+        return replace(verdict, fails_after=_REFUSED_FOR_GOOD)
+    return verdict
+
+
+def _deployment(obj: Document) -> Verdict:
     if not is_observed(obj):
         return Pending("Waiting for the Deployment controller to see the change")
     if pluck(obj, "spec", "paused") is True:

@@ -32,6 +32,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--host", default="0.0.0.0")
     parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--grpc-port", type=int, default=8081)
     parser.add_argument(
         "--threads",
         type=_positive,
@@ -56,6 +57,18 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         default=3.0,
         help="how long to serve on after SIGTERM while already unready (default: 3)",
     )
+    parser.add_argument(
+        "--grace-seconds",
+        type=_positive,
+        default=20,
+        help="longest wait for requests in flight after that (default: 20, which with the drain "
+        "stays under the 30 that Kubernetes gives a pod by default)",
+    )
+    parser.add_argument(
+        "--timeout-seconds",
+        type=_positive,
+        help="when a request without an answer gets status 504 (default: never)",
+    )
     parser.add_argument("--access-log", action="store_true", help="one line a request")
     return parser.parse_args(arguments)
 
@@ -74,11 +87,14 @@ def main(arguments: Sequence[str]) -> int:
         version=values.model_version,
         host=values.host,
         port=values.port,
+        grpc_port=values.grpc_port,
         threads=values.threads,
         queue=values.queue,
         max_body=values.max_body_mib * MIB,
         drain_seconds=values.drain_seconds,
+        grace_seconds=values.grace_seconds,
         access_log=values.access_log,
+        timeout=values.timeout_seconds,
     )
     return server.run(options, partial(models.load, values.model_path, values.format))
 

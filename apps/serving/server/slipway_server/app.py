@@ -1,7 +1,7 @@
 """The protocol's endpoints as an ASGI application."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -13,42 +13,24 @@ from starlette.routing import Route
 
 from slipway_server import __version__
 from slipway_server.errors import RequestError
-from slipway_server.pool import InferencePool
+from slipway_server.metrics import CONTENT_TYPE
 from slipway_server.protocol import ServedModel
+from slipway_server.rest import HEADER_LENGTH, RestAnswer, RestInference
+from slipway_server.service import CLIENT_LEFT, EXTENSIONS, NAME, RETRY_AFTER_SECONDS, Service
 
-RETRY_AFTER_SECONDS = 1
-"""What a refused client is told to wait: a queue that lasts longer means too few replicas."""
-
-HELD_BODIES = 8
-"""How many of the largest bodies may be held at once, those of waiting requests included; more are
-refused with status 503, so that a pod's memory does not depend on how many clients there are."""
-
-BINARY_HEADER = "inference-header-content-length"
+# More digits than any body's length has: Python refuses to read thousands of them.
+_LENGTH = re.compile(r"[0-9]{1,18}")
 
 
-class Service:
-    """The state behind the endpoints: which model is served, and whether it takes requests.
+class RestEndpoints:
+    """The protocol's endpoints over REST.
 
     Args:
-        name: Name by which clients ask for the model.
-        version: Its version.
-        pool: Where inference runs.
-        max_body: Largest request body in bytes.
+        service: What they serve.
     """
 
-    def __init__(self, name: str, version: str, pool: InferencePool, max_body: int) -> None:
-        self.name = name
-        self.version = version
-        self.served: ServedModel | None = None
-        self.draining = False
-        self._pool = pool
-        self._max_body = max_body
-        self._held = 0
-
-    @property
-    def ready(self) -> bool:
-        """Whether the model is loaded and warm, and the server is not about to end."""
-        return self.served is not None and not self.draining
+    def __init__(self, service: Service) -> None:
+        self._service = service
 
     def application(self) -> Starlette:
         """Build the ASGI application."""
@@ -63,44 +45,42 @@ class Service:
             Route("/v2/health/live", self._live),
             Route("/v2/health/ready", self._ready),
             Route("/v2", self._metadata),
+            Route("/metrics", self._metrics),
         ]
         return Starlette(
             routes=routes,
             exception_handlers={
                 RequestError: _refuse,
                 HTTPException: _http_error,
-                ClientDisconnect: _client_gone,
                 Exception: _server_error,
             },
-            lifespan=self._lifespan,
         )
 
-    @asynccontextmanager
-    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        del app
-        yield
-        self._pool.close()
-
     async def _infer(self, request: Request) -> Response:
+        return await self._service.measured("rest", self._answer(request))
+
+    async def _answer(self, request: Request) -> Response:
         served = self._find(request.path_params)
-        if BINARY_HEADER in request.headers:
-            raise RequestError("the binary tensor data extension is not supported, send JSON")
+        header_length = _header_length(request)
         body = bytearray()
         try:
             await self._read_body(request, body)
-            return _json(await self._pool.run(served.infer, body))
+            return _inferred(await self._service.infer(RestInference(served, body, header_length)))
         finally:
-            self._held -= len(body)
+            self._service.release(len(body))
 
     async def _read_body(self, request: Request, body: bytearray) -> None:
         """Append a request's body, and count what is held of it."""
-        async for chunk in request.stream():
-            body += chunk
-            self._held += len(chunk)
-            if len(body) > self._max_body:
-                raise RequestError(f"the request is larger than {self._max_body} bytes", status=413)
-            if self._held > HELD_BODIES * self._max_body:
-                raise RequestError("overloaded: too many large requests at once", status=503)
+        largest = self._service.max_body
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                self._service.hold(len(chunk))
+                if len(body) > largest:
+                    raise RequestError(f"the request is larger than {largest} bytes", status=413)
+        except ClientDisconnect:
+            # Nobody hears it, but it is counted.
+            raise RequestError("the client left", status=CLIENT_LEFT) from None
 
     async def _model_metadata(self, request: Request) -> Response:
         return _json(orjson.dumps(self._find(request.path_params).metadata()))
@@ -108,7 +88,8 @@ class Service:
     async def _model_ready(self, request: Request) -> Response:
         self._check_name(request.path_params)
         return _json(
-            orjson.dumps({"name": self.name, "ready": self.ready}), status=_status(self.ready)
+            orjson.dumps({"name": self._service.name, "ready": self._service.ready}),
+            status=_status(self._service.ready),
         )
 
     async def _live(self, request: Request) -> Response:
@@ -118,29 +99,41 @@ class Service:
     async def _ready(self, request: Request) -> Response:
         del request
         # The specification writes "live" here too; every client and server reads "ready".
-        return _json(orjson.dumps({"ready": self.ready}), status=_status(self.ready))
+        return _json(
+            orjson.dumps({"ready": self._service.ready}), status=_status(self._service.ready)
+        )
 
     async def _metadata(self, request: Request) -> Response:
         del request
-        return _json(orjson.dumps({"name": "slipway", "version": __version__, "extensions": []}))
+        return _json(orjson.dumps({"name": NAME, "version": __version__, "extensions": EXTENSIONS}))
+
+    async def _metrics(self, request: Request) -> Response:
+        del request
+        return Response(self._service.metrics.text(), media_type=CONTENT_TYPE)
 
     def _check_name(self, path: Mapping[str, Any]) -> None:
-        if path["model"] != self.name:
-            raise RequestError(
-                f"unknown model '{path['model']}', this server has '{self.name}'", status=404
-            )
-        if path.get("version", self.version) != self.version:
-            raise RequestError(
-                f"unknown version '{path['version']}' of model '{self.name}',"
-                f" this server has '{self.version}'",
-                status=404,
-            )
+        self._service.check_name(path["model"], path.get("version", ""))
 
     def _find(self, path: Mapping[str, Any]) -> ServedModel:
         self._check_name(path)
-        if self.served is None:
-            raise RequestError(f"model '{self.name}' is still loading", status=503)
-        return self.served
+        return self._service.model()
+
+
+def _header_length(request: Request) -> int | None:
+    """Return the length of the JSON at the start of a body, where the request tells one."""
+    value = request.headers.get(HEADER_LENGTH)
+    if value is None:
+        return None
+    if not _LENGTH.fullmatch(value):
+        raise RequestError(f"the header {HEADER_LENGTH} must be a number of bytes")
+    return int(value)
+
+
+def _inferred(answer: RestAnswer) -> Response:
+    if answer.header_length is None:
+        return _json(answer.body)
+    headers = {HEADER_LENGTH: str(answer.header_length)}
+    return Response(answer.body, headers=headers, media_type="application/octet-stream")
 
 
 def _status(ready: bool) -> int:
@@ -169,12 +162,6 @@ async def _http_error(request: Request, error: Exception) -> Response:
         405: f"{request.url.path} does not take {request.method}",
     }.get(error.status_code, str(error.detail))
     return _error(message, error.status_code, error.headers)
-
-
-async def _client_gone(request: Request, error: Exception) -> Response:
-    """Answer nobody: the client left before its request was complete."""
-    del request, error
-    return Response(status_code=400)
 
 
 async def _server_error(request: Request, error: Exception) -> Response:

@@ -45,12 +45,43 @@ def _load_onnx(path: Path) -> Model:
 
 
 def _load_sklearn(path: Path) -> Model:
-    from slipway_server.sklearn_model import SklearnModel
+    from slipway_server.sklearn_model import load_joblib
 
-    return SklearnModel(path)
+    return load_joblib(path)
 
 
-FORMATS: Mapping[str, Callable[[Path], Model]] = {"onnx": _load_onnx, "sklearn": _load_sklearn}
+def _load_skops(path: Path) -> Model:
+    from slipway_server.sklearn_model import load_skops
+
+    return load_skops(path)
+
+
+def _load_xgboost(path: Path) -> Model:
+    from slipway_server import xgboost_model
+
+    return xgboost_model.load(path)
+
+
+def _load_lightgbm(path: Path) -> Model:
+    from slipway_server import lightgbm_model
+
+    return lightgbm_model.load(path)
+
+
+def _load_text(path: Path) -> Model:
+    from slipway_server.text_model import TextModel
+
+    return TextModel(path)
+
+
+FORMATS: Mapping[str, Callable[[Path], Model]] = {
+    "huggingface": _load_text,
+    "lightgbm": _load_lightgbm,
+    "onnx": _load_onnx,
+    "skops": _load_skops,
+    "sklearn": _load_sklearn,
+    "xgboost": _load_xgboost,
+}
 """Loader by format. Each imports its runtime only when it is used: scikit-learn alone takes 1 s."""
 
 
@@ -63,6 +94,6 @@ def load(path: Path, model_format: str) -> Model:
     Raises:
         ModelError: The file is missing or is not of that format.
     """
-    if not path.is_file():
+    if not path.exists():
         raise ModelError(f"{path}: no such model file")
     return FORMATS[model_format](path)

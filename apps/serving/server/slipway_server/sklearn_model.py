@@ -1,4 +1,4 @@
-"""scikit-learn models, saved by joblib.
+"""scikit-learn models, saved by joblib or by skops.
 
 Tensors carry the names that skl2onnx gives them (`X`; `label` and `probabilities`; `variable`), so
 a client does not notice when a model moves from one format to the other.
@@ -9,6 +9,7 @@ import lzma
 import pickle
 import struct
 import warnings
+import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -45,13 +46,20 @@ _NO_PICKLE = (
 
 
 class SklearnModel:
-    """A fitted estimator or pipeline that has `predict`."""
+    """A fitted estimator or pipeline that has `predict`.
 
-    platform = "sklearn_joblib"
+    Args:
+        path: Where it comes from.
+        estimator: What was loaded from there.
+        platform: The protocol's platform.
+    """
 
-    def __init__(self, path: Path) -> None:
-        self._estimator = _load(path)
-        features = getattr(self._estimator, "n_features_in_", None)
+    def __init__(self, path: Path, estimator: Any, platform: str) -> None:
+        if not isinstance(estimator, BaseEstimator) or not hasattr(estimator, "predict"):
+            kind = type(estimator).__name__
+            raise ModelError(f"{path}: holds a {kind}, not a model with predict()")
+        self.platform = platform
+        features = getattr(estimator, "n_features_in_", None)
         if features is None:
             # A pipeline that starts with a text vectorizer: it takes strings, one a row.
             self.inputs = (TensorSpec(INPUT, BYTES, (_FREE,)),)
@@ -59,7 +67,7 @@ class SklearnModel:
         else:
             self.inputs = (TensorSpec(INPUT, "FP64", (_FREE, int(features))),)
             probe = np.zeros((1, int(features)))
-        self._methods = _methods(self._estimator)
+        self._methods = _methods(estimator)
         self.outputs = tuple(self._output_spec(path, name, probe) for name in self._methods)
 
     def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> Sequence[Array]:
@@ -80,7 +88,31 @@ class SklearnModel:
             raise ModelError(f"{path}: the protocol cannot carry output '{name}'") from None
 
 
-def _load(path: Path) -> Any:
+def load_skops(path: Path) -> SklearnModel:
+    """Load a model that skops saved, in which no code runs while it loads.
+
+    Raises:
+        ModelError: The file is not one of skops, or holds types other than those of scikit-learn
+            and numpy, which skops trusts.
+    """
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        estimator = skops.io.load(path, trusted=[])
+    except UntrustedTypesFoundException as error:
+        raise ModelError(f"{path}: {_line(error)}") from None
+    except (*_NO_PICKLE, AttributeError, ImportError, zipfile.BadZipFile):
+        raise ModelError(f"{path}: not a scikit-learn model saved by skops, or damaged") from None
+    return SklearnModel(path, estimator, "sklearn_skops")
+
+
+def load_joblib(path: Path) -> SklearnModel:
+    """Load a model that joblib saved: a pickle, which runs code while it loads.
+
+    Raises:
+        ModelError: The file is not one of joblib, or needs code that is not here.
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", InconsistentVersionWarning)
         try:
@@ -95,9 +127,7 @@ def _load(path: Path) -> Any:
             ) from None
     if caught:
         _log.warning("%s: %s", path, _line(caught[0].message))
-    if not isinstance(estimator, BaseEstimator) or not hasattr(estimator, "predict"):
-        raise ModelError(f"{path}: holds a {type(estimator).__name__}, not a model with predict()")
-    return estimator
+    return SklearnModel(path, estimator, "sklearn_joblib")
 
 
 def _methods(estimator: Any) -> dict[str, Callable[[Array], Any]]:

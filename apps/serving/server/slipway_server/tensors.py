@@ -76,6 +76,16 @@ def check_shape(spec: TensorSpec, shape: Sequence[int]) -> None:
     )
 
 
+def check_size(name: str, found: int, shape: Sequence[int]) -> None:
+    """Refuse data with more or fewer values than its shape needs."""
+    size = math.prod(shape)
+    if found != size:
+        raise RequestError(
+            f"input '{name}' has {found} values in its data, its shape {list(shape)} needs"
+            f" {size} values"
+        )
+
+
 def decode(name: str, datatype: str, shape: Sequence[int], data: list[Any]) -> Array:
     """Turn a request's tensor data, flat or nested, into an array of exactly that shape and type.
 
@@ -88,12 +98,11 @@ def decode(name: str, datatype: str, shape: Sequence[int], data: list[Any]) -> A
         raw = np.array(data, dtype=object if datatype in _AS_OBJECTS else None)
     except ValueError:
         raise RequestError(f"input '{name}' has rows of different lengths") from None
-    size = math.prod(shape)
-    if raw.size != size or (raw.ndim > 1 and raw.shape != tuple(shape)):
-        found = f"shape {list(raw.shape)}" if raw.ndim > 1 else f"{raw.size} values"
+    if raw.ndim > 1 and raw.shape != tuple(shape):
         raise RequestError(
-            f"input '{name}' has {found} in its data, its shape {list(shape)} needs {size} values"
+            f"input '{name}' has shape {list(raw.shape)} in its data, not {list(shape)}"
         )
+    check_size(name, raw.size, shape)
     return _convert(name, datatype, raw).reshape(shape)
 
 
@@ -101,6 +110,11 @@ def encode(array: Array) -> Array | list[Any]:
     """Return an array's values in row-major order, in a form that orjson writes as a flat list."""
     if array.dtype.kind not in _TEXT_KINDS:
         return np.ascontiguousarray(array).reshape(-1)
+    return texts(array)
+
+
+def texts(array: Array) -> list[str]:
+    """Return the values of an array of BYTES in row-major order."""
     return [
         value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
         for value in array.reshape(-1)

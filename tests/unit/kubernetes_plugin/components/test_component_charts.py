@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from infra import versions
 from toolchain.kubernetes_plugin.components.capabilities import Capabilities, of
 from toolchain.kubernetes_plugin.components.chart import rendering_of
 from toolchain.kubernetes_plugin.components.errors import ComponentError
@@ -44,10 +45,10 @@ def test_a_chart_is_rendered_as_its_own_release_without_hooks_and_with_definitio
     assert option(made, "--api-versions") == ["v1", "apps/v1/Deployment"]
 
 
-def test_without_a_cluster_helm_uses_what_it_knows_itself(tmp_path: Path) -> None:
+def test_without_a_cluster_a_chart_is_rendered_for_the_pinned_kubernetes(tmp_path: Path) -> None:
     made = rendering(tmp_path, capabilities=None)
     assert "--dry-run=client" in made.options
-    assert option(made, "--kube-version") == []
+    assert option(made, "--kube-version") == [versions.KUBERNETES]
 
 
 def test_every_input_has_its_option(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ class FakeCluster:
         calls: Verb and kind of every request.
         failing: Errors that the next requests of a verb end with.
         closing: How many of the next watches the server closes at once.
+        served_from: Second at which the server starts to list a kind, by its `apiVersion`.
     """
 
     def __init__(self, clock: FakeClock, *objects: Object) -> None:
@@ -47,6 +48,7 @@ class FakeCluster:
         self.calls: list[tuple[str, str]] = []
         self.failing: dict[str, list[Exception]] = {}
         self.closing = 0
+        self.served_from: dict[str, float] = {}
         self._script: list[tuple[float, Change]] = []
         self._version = 0
         self._pending: list[tuple[EventType, Object]] = []
@@ -71,6 +73,10 @@ class FakeCluster:
     def remove(self, kind: str, name: str) -> None:
         """Remove an object."""
         self._pending.append(("DELETED", self.objects.pop((kind, name))))
+
+    def serves(self, api_version: str, kind: str) -> bool:
+        self._called("serves", kind)
+        return self.clock.seconds >= self.served_from[api_version]
 
     def get(
         self, api_version: str, kind: str, name: str, namespace: str | None = None

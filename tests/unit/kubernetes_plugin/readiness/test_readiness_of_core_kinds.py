@@ -80,19 +80,20 @@ ESTABLISHED = {"type": "Established", "status": "True", "reason": "InitialNamesA
 
 
 @pytest.mark.parametrize(
-    ("conditions", "kind", "words"),
+    ("conditions", "unserved", "kind", "words"),
     [
-        ([], Pending, "established"),
-        ([ACCEPTED, INSTALLING], Pending, "established"),
-        ([ACCEPTED, ESTABLISHED], Ready, "established"),
-        ([REFUSED, INSTALLING], Failed, '"widgets" is already in use'),
+        ([], (), Pending, "established"),
+        ([ACCEPTED, INSTALLING], (), Pending, "established"),
+        ([ACCEPTED, ESTABLISHED], ("a.org/v1", "a.org/v2"), Pending, "a.org/v1, a.org/v2"),
+        ([ACCEPTED, ESTABLISHED], (), Ready, "served"),
+        ([REFUSED, INSTALLING], (), Failed, '"widgets" is already in use'),
     ],
 )
 def test_a_kind_is_ready_when_the_api_server_serves_it(
-    conditions: list[Object], kind: type[Verdict], words: str
+    conditions: list[Object], unserved: tuple[str, ...], kind: type[Verdict], words: str
 ) -> None:
     verdict = core.custom_resource_definition(
-        {"status": {"conditions": conditions}}, NOTHING_RELATED
+        {"status": {"conditions": conditions}}, Related(unserved=unserved)
     )
     assert isinstance(verdict, kind), verdict
     assert words in verdict.message

@@ -114,6 +114,42 @@ def test_a_watch_that_fails_is_not_repeated_at_once(waiter: Waiter) -> None:
     assert "Cannot watch Deployment: connection refused" in waiter.lines
 
 
+def definition(established: bool) -> Object:
+    versions = [{"name": "v1", "served": True}, {"name": "v2", "served": True}]
+    condition = {"type": "Established", "status": "True" if established else "False"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.org"},
+        "spec": {
+            "group": "example.org",
+            "names": {"kind": "Widget"},
+            "versions": [*versions, {"name": "v0", "served": False}],
+        },
+        "status": {"conditions": [condition]},
+    }
+
+
+def test_a_kind_is_waited_for_until_the_server_lists_every_version_that_it_serves(
+    waiter: Waiter,
+) -> None:
+    waiter.cluster.served_from = {"example.org/v1": 0.5, "example.org/v2": 0.7}
+    waiter.cluster.at(0.4, lambda cluster: cluster.put(definition(established=True)))
+    waiter.wait(definition(established=False))
+    # Soon after, not when the next watch of the definition ends: it does not change any more.
+    assert 0.7 <= waiter.clock.seconds < 0.9
+    assert waiter.lines[-1] == "Waiting for the API server to serve the kind in example.org/v2"
+
+
+def test_a_kind_that_the_server_never_lists_fails_when_the_time_is_up(waiter: Waiter) -> None:
+    waiter.cluster.served_from = {"example.org/v1": 0.0, "example.org/v2": 3600.0}
+    with pytest.raises(NotReady) as caught:
+        waiter.wait(definition(established=True))
+    assert caught.value.cause == "timed out"
+    assert "example.org/v2" in caught.value.reasons[0]
+    assert 60.0 <= waiter.clock.seconds < 61.0
+
+
 def test_a_time_that_is_up_says_what_was_missing_and_why(waiter: Waiter) -> None:
     pod = {
         "apiVersion": "v1",
@@ -192,6 +228,79 @@ def test_a_job_that_fails_ends_the_wait_at_once(waiter: Waiter) -> None:
     assert caught.value.cause == "failed"
     assert caught.value.reasons == ["The Job failed (DeadlineExceeded): late"]
     assert waiter.clock.seconds == 4.0
+
+
+def refused(said: str, ready: int = 1) -> Object:
+    obj = deployment(ready)
+    obj["status"]["conditions"].append(
+        {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": said}
+    )
+    return obj
+
+
+OVER_QUOTA = (
+    'pods "web-1-a" is forbidden: exceeded quota: team, requested: pods=1,requests.memory=512Mi, '
+    "used: pods=2,requests.memory=1Gi, limited: pods=9,requests.memory=1280Mi"
+)
+
+
+def quota(used: str, hard: str, name: str = "team") -> Object:
+    status = {
+        "hard": {"pods": "9", "requests.memory": hard},
+        "used": {"pods": "2", "requests.memory": used},
+    }
+    metadata = {"name": name, "namespace": "apps"}
+    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "status": status}
+
+
+def test_pods_that_a_quota_keeps_refusing_end_the_wait_with_its_words(waiter: Waiter) -> None:
+    waiter.cluster.put(quota(used="1Gi", hard="1280Mi"))
+    waiter.cluster.at(2.0, lambda cluster: cluster.put(refused(OVER_QUOTA)))
+    with pytest.raises(NotReady) as caught:
+        waiter.wait(deployment(0), timeout=300)
+    assert caught.value.cause == "failed"
+    assert caught.value.reasons == [
+        "Waiting for 1 of 2 replicas to be ready; nothing changed for 45 s",
+        OVER_QUOTA,
+    ]
+    assert 47.0 <= waiter.clock.seconds <= 51.0
+
+
+def test_pods_that_find_room_after_a_while_are_waited_for(waiter: Waiter) -> None:
+    waiter.cluster.put(quota(used="1Gi", hard="1280Mi"))
+    waiter.cluster.at(2.0, lambda cluster: cluster.put(refused(OVER_QUOTA)))
+    waiter.cluster.at(41.0, lambda cluster: cluster.put(deployment(1)))
+    waiter.cluster.at(120.0, lambda cluster: cluster.put(deployment(2)))
+    assert waiter.wait(deployment(0))["status"]["readyReplicas"] == 2
+
+
+@pytest.mark.parametrize(
+    "room",
+    [
+        quota(used="1Gi", hard="2Gi"),
+        quota(used="512Mi", hard="1280Mi"),
+        quota(used="1Gi", hard="1280Mi", name="another"),
+    ],
+)
+def test_a_refusal_of_before_the_quota_had_room_is_no_reason_to_give_up(
+    waiter: Waiter, room: Object
+) -> None:
+    waiter.cluster.put(room)
+    waiter.cluster.at(120.0, lambda cluster: cluster.put(deployment(2)))
+    assert waiter.wait(refused(OVER_QUOTA))["status"]["readyReplicas"] == 2
+
+
+def test_pods_that_wait_for_another_object_are_waited_for(waiter: Waiter) -> None:
+    missing = 'pods "web-1-" is forbidden: error looking up service account apps/web: not found'
+    waiter.cluster.at(2.0, lambda cluster: cluster.put(refused(missing)))
+    waiter.cluster.at(120.0, lambda cluster: cluster.put(deployment(2)))
+    assert waiter.wait(deployment(0))["status"]["readyReplicas"] == 2
+
+
+def test_quotas_are_read_only_for_pods_that_are_refused(waiter: Waiter) -> None:
+    waiter.cluster.at(5.0, lambda cluster: cluster.put(deployment(2)))
+    waiter.wait(deployment(0))
+    assert ("list", "ResourceQuota") not in waiter.cluster.calls
 
 
 def test_an_object_that_vanishes_ends_the_wait(waiter: Waiter) -> None:

@@ -1,0 +1,28 @@
+"""How long an action takes, by the clock and by the processors."""
+
+import resource
+import time
+from collections.abc import Callable
+
+Duration = dict[str, float]
+"""`wall_s`, and `cpu_s` of the processes that were started; not of the cluster they work on."""
+
+
+def timed(action: Callable[[], object]) -> Duration:
+    """Time an action, and the CPU that the processes it started took.
+
+    On a busy machine only the second says something of the action itself.
+    """
+    started, cpu = time.monotonic(), _cpu_of_children()
+    action()
+    return {"wall_s": time.monotonic() - started, "cpu_s": _cpu_of_children() - cpu}
+
+
+def median(durations: list[Duration]) -> Duration:
+    """Return the duration with the median wall time."""
+    return sorted(durations, key=lambda one: one["wall_s"])[(len(durations) - 1) // 2]
+
+
+def _cpu_of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

@@ -1,0 +1,1 @@
+"""A predictor of digits for KServe's Python SDK."""
