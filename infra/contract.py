@@ -15,6 +15,8 @@ import pulumi_kubernetes as kubernetes
 GATEWAY_API: Final = "gateway.networking.k8s.io/v1"
 """API version of the Gateway and of the routes that attach to it."""
 
+AddressFamily = Literal["IPv4", "IPv6"]
+
 
 @dataclass(frozen=True)
 class Toleration:
@@ -104,6 +106,19 @@ class Workload:
 
 
 @dataclass(frozen=True)
+class TokenServer:
+    """Where pods get the tokens of their cloud identity, at an address that their node answers.
+
+    Attributes:
+        address: IP address, of a family that pods have.
+        port: TCP port, as network policies see it.
+    """
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True)
 class IdentityMetadata:
     """What gives a workload its cloud rights.
 
@@ -112,10 +127,14 @@ class IdentityMetadata:
             `iam.gke.io/gcp-service-account`, `azure.workload.identity/client-id`.
         pod_labels: On each of its pods: Azure's webhook looks at no pod without
             `azure.workload.identity/use: "true"`.
+        token_servers: What its pods that download have to reach besides: the agent of EKS Pod
+            Identity at 169.254.170.23:80, GKE's metadata server at 169.254.169.252:988, and with
+            Dataplane V2 at 169.254.169.254:80. None where tokens come over HTTPS from the outside.
     """
 
     annotations: Mapping[str, str] = field(default_factory=dict)
     pod_labels: Mapping[str, str] = field(default_factory=dict)
+    token_servers: tuple[TokenServer, ...] = ()
 
 
 def no_cloud_identity(workload: Workload) -> IdentityMetadata:
@@ -135,6 +154,8 @@ class ClusterTraits:
         load_balancer: How the gateway is reached.
         network_policies: Whether the cluster's network enforces NetworkPolicy objects; where it
             does not, they are accepted and have no effect.
+        address_families: Of the addresses that pods have. Policies name no others: not every
+            network takes rules for addresses that it does not have.
         metrics_server: Whether the cluster brings a metrics-server, which serves the API group
             `metrics.k8s.io`.
         address_pool: A CIDR or a range (`<first>-<last>`) from which MetalLB gives out addresses;
@@ -152,6 +173,7 @@ class ClusterTraits:
     load_balancer: LoadBalancerTraits
     network_policies: bool
     metrics_server: bool
+    address_families: tuple[AddressFamily, ...] = ("IPv4",)
     image_volumes: bool = False
     address_pool: pulumi.Input[str] | None = None
     storage_class: str | None = None
@@ -235,11 +257,13 @@ class TeamReference:
         service_account: The service account of the team's workloads, in that namespace; using it
             waits for the team's quota, limits and network policies.
         pod_labels: Labels that give the account's pods its cloud rights.
+        token_servers: Where those pods get the tokens for that.
     """
 
     namespace: pulumi.Output[str]
     service_account: pulumi.Output[str]
     pod_labels: Mapping[str, str] = field(default_factory=dict)
+    token_servers: tuple[TokenServer, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -195,9 +195,10 @@ class Workload:
         return [
             download.network_policy(
                 self._name,
-                self._args.team.namespace,
                 self._labels,
                 artifact.download_port,
+                self._args.team,
+                self._args.cluster.traits.address_families,
                 self._children,
             )
         ]

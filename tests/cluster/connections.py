@@ -1,5 +1,6 @@
 """What pods can connect to, while policies are enforced."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tests.cluster.pods import end, made, pod
@@ -38,10 +39,22 @@ while True:
 """
 
 
-def assert_connects(cluster: Cluster, namespace: str, expected: dict[str, str]) -> None:
-    """Hold what a pod of a namespace can connect to: `open` or `closed` per address."""
+def assert_connects(
+    cluster: Cluster,
+    namespace: str,
+    expected: dict[str, str],
+    labels: Mapping[str, str] | None = None,
+) -> None:
+    """Hold what a pod of a namespace can connect to: `open` or `closed` per address.
+
+    Args:
+        cluster: The cluster.
+        namespace: Namespace of the pod.
+        expected: What is held, by `<host>:<port>`.
+        labels: Labels of the pod, by which policies may select it.
+    """
     targets = [f"{target}={state}" for target, state in expected.items()]
-    with made(
-        cluster, pod("connects", namespace, "python3", "-c", CONNECT, *targets, **SMALL)
-    ) as it:
+    connects = pod("connects", namespace, "python3", "-c", CONNECT, *targets, **SMALL)
+    connects["metadata"]["labels"] = dict(labels or {})
+    with made(cluster, connects) as it:
         assert end(cluster, it) == ("Succeeded", ""), f"from {namespace}"

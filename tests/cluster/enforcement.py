@@ -1,6 +1,7 @@
-"""Makes a local node enforce NetworkPolicies for a while, with a program that only tests have."""
+"""Makes a local node enforce NetworkPolicies for a while, and answer as one of a cloud does."""
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,15 @@ from toolchain.local_cluster import node, state
 STOP = 30.0
 """Seconds for the peer to end after it was asked to."""
 
+METADATA = "169.254.169.254"
+"""Where clouds tell a machine who it is, and give it keys."""
+
+_LISTEN = """
+import socket, sys
+server = socket.create_server((sys.argv[1], int(sys.argv[2])))
+while True:
+    server.accept()[0].close()
+"""
 _CHAINS = ("KUBE-ROUTER-", "KUBE-NWPLCY-", "KUBE-POD-FW-")
 _SETS = ("KUBE-SRC-", "KUBE-DST-")
 
@@ -62,6 +72,34 @@ def enforced(name: str, log: Path) -> Iterator[None]:
                 peer.kill()
                 peer.wait()
                 _clean(pid)
+
+
+@contextmanager
+def metadata_server(name: str, port: int) -> Iterator[str]:
+    """Let the node of a local cluster answer where a cloud's does, for the length of a block.
+
+    Args:
+        name: The cluster; its node runs.
+        port: Where it listens.
+
+    Yields:
+        Its address, `<address>:<port>`.
+    """
+    pid = node.init_pid(name)
+    assert pid is not None
+    address = [f"{METADATA}/32", "dev", "lo"]
+    _run(pid, "ip", "address", "add", *address)
+    try:
+        listen = [sys.executable, "-c", _LISTEN, METADATA, str(port)]
+        server = subprocess.Popen([*_inside(pid), *listen], stdin=subprocess.DEVNULL)
+        try:
+            yield f"{METADATA}:{port}"
+            assert server.poll() is None
+        finally:
+            server.kill()
+            server.wait()
+    finally:
+        _run(pid, "ip", "address", "delete", *address)
 
 
 def _inside(pid: int) -> list[str]:

@@ -14,16 +14,21 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from infra import naming
+from infra.platform.namespace import SYSTEM
 from tests.cluster import model_image
 from tests.cluster.checkout import Checkout
-from tests.cluster.enforcement import enforced
+from tests.cluster.connections import assert_connects
+from tests.cluster.enforcement import enforced, metadata_server
 from tests.cluster.object_store import ACCESS_KEY, REGION, ObjectStore
 from tests.running import Run
 from tests.waiting import until
 from toolchain import local_cluster
+from toolchain.kubernetes_plugin.cluster import Cluster
 from toolchain.local_cluster import Brings, state
 
 pytestmark = pytest.mark.cluster
@@ -239,6 +244,18 @@ def test_the_keys_reach_the_step_that_downloads_and_not_the_server(stack: Checko
     assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= {env["name"] for env in step["env"]}
     assert not server.get("env")
     assert SECRET_KEY not in json.dumps(pod)
+
+
+def test_a_download_is_barred_from_what_tells_the_node_its_secrets(
+    stack: Checkout, store: ObjectStore, cluster: Cluster
+) -> None:
+    """At the very port of its store: a store may redirect to anywhere."""
+    target = urlsplit(store.url)
+    with metadata_server(stack.cluster, target.port or 80) as metadata:
+        # Others show that it answers.
+        assert_connects(cluster, SYSTEM, {metadata: "open"})
+        expected = {f"{target.hostname}:{target.port}": "open", metadata: "closed"}
+        assert_connects(cluster, TEAM, expected, naming.selector("model", STORED))
 
 
 def test_a_changed_pin_rolls_the_pods_of_its_model_and_of_no_other(

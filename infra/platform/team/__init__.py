@@ -96,5 +96,6 @@ class Team(pulumi.ComponentResource):
             namespace=namespace,
             service_account=account.metadata.name,
             pod_labels=identity.pod_labels,
+            token_servers=identity.token_servers,
         )
         self.register_outputs({"namespace": namespace})

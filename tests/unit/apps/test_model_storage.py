@@ -1,17 +1,27 @@
 """How models that are stored elsewhere get into their pods."""
 
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.clusters import local
+from infra.contract import ClusterTraits, IdentityMetadata, TokenServer, Workload
 from tests.unit import mocked_program
 from tests.unit.mocked_program import ROOT, Program
 
 STACK = (ROOT / "tests/config/local.happy.storage.yaml").read_text()
 DIGEST, COMMIT = "a" * 64, "b" * 40
 DOWNLOADED = ("bucket", "forest", "google", "azure", "web", "hub")
+METADATA = (
+    # Of every cloud, and the second for AWS's tasks.
+    *("169.254.169.254", "169.254.170.2", "fe80::a9fe:a9fe"),
+    # AWS's over IPv6, and its agent for pods.
+    *("fd00:ec2::254", "169.254.170.23", "fd00:ec2::23"),
+    *("168.63.129.16", "169.254.169.252", "fd20:ce::254"),
+)
 REFERENCE = f"registry.example:5000/ml/digits:v3@sha256:{DIGEST}"
 
 
@@ -144,19 +154,83 @@ def test_a_changed_pin_rolls_the_pods_of_its_model_alone(
     assert rolled == [model]
 
 
-def test_a_models_pods_reach_the_store_and_nothing_more(program: Program) -> None:
-    policies = {
-        policy.inputs["metadata"]["name"]: policy.inputs["spec"]
+def _policies(program: Program) -> dict[str, Any]:
+    """The policies of models that are downloaded, by model."""
+    return {
+        policy.inputs["metadata"]["name"].removesuffix(".storage"): policy.inputs["spec"]
         for policy in program.of_type("kubernetes:networking.k8s.io/v1:NetworkPolicy")
         if policy.inputs["metadata"]["name"].endswith(".storage")
     }
-    assert set(policies) == {f"{model}.storage" for model in DOWNLOADED}
+
+
+def _reaches(policy: Any, address: str, port: int) -> bool:
+    """Tell whether an address outside the cluster may be connected to."""
+    return any(
+        ip_address(address) in ip_network(peer["ipBlock"]["cidr"])
+        and not any(
+            ip_address(address) in ip_network(block) for block in peer["ipBlock"].get("except", [])
+        )
+        for rule in policy["egress"]
+        for peer in rule["to"]
+        if "ipBlock" in peer and port in [item["port"] for item in rule["ports"]]
+    )
+
+
+def _with(monkeypatch: pytest.MonkeyPatch, **changed: Any) -> None:
+    """Let the cluster have other traits."""
+    traits = local._traits
+
+    def other(*arguments: Any) -> ClusterTraits:
+        return replace(traits(*arguments), **changed)
+
+    monkeypatch.setattr(local, "_traits", other)
+
+
+def test_no_download_reaches_what_tells_a_machine_its_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _with(monkeypatch, address_families=("IPv4", "IPv6"))
+    policies = _policies(_run(tmp_path, monkeypatch))
+    assert set(policies) == set(DOWNLOADED)
+    for model, policy in policies.items():
+        (port,) = {item["port"] for rule in policy["egress"] for item in rule["ports"]}
+        assert _reaches(policy, "203.0.113.7", port), model
+        assert _reaches(policy, "2001:db8::7", port), model
+        for address in METADATA:
+            assert not _reaches(policy, address, port), (model, address)
+
+
+def test_a_download_reaches_what_gives_its_account_tokens_and_nothing_else_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def identity(workload: Workload) -> IdentityMetadata:
+        del workload
+        return IdentityMetadata(token_servers=(TokenServer("169.254.170.23", 80),))
+
+    _with(monkeypatch, identity=identity)
+    for model, policy in _policies(_run(tmp_path, monkeypatch)).items():
+        assert _reaches(policy, "169.254.170.23", 80), model
+        assert not _reaches(policy, "169.254.170.23", 443), model
+        assert not _reaches(policy, "169.254.169.254", 80), model
+
+
+def test_policies_name_addresses_only_of_families_that_pods_have(program: Program) -> None:
+    for policy in _policies(program).values():
+        blocks = [peer.get("ipBlock", {}) for rule in policy["egress"] for peer in rule["to"]]
+        assert [block["cidr"] for block in blocks if block] == ["0.0.0.0/0"]
+
+
+def test_a_models_pods_reach_the_store_and_nothing_more(program: Program) -> None:
+    policies = _policies(program)
+    # So that what is not downloaded reaches the DNS alone.
+    assert set(policies) == set(DOWNLOADED)
     for model in DOWNLOADED:
         port = 9000 if model == "bucket" else 443
-        assert policies[f"{model}.storage"]["egress"] == [
-            {"ports": [{"protocol": "TCP", "port": port}]}
-        ]
-        selector = policies[f"{model}.storage"]["podSelector"]["matchLabels"]
+        (rule,) = policies[model]["egress"]
+        assert rule["ports"] == [{"protocol": "TCP", "port": port}]
+        # Wherever it is, also in the cluster.
+        assert {"namespaceSelector": {}} in rule["to"]
+        selector = policies[model]["podSelector"]["matchLabels"]
         assert selector.items() <= _template(program, model)["metadata"]["labels"].items()
         assert selector["app.kubernetes.io/instance"] == model
 
@@ -199,11 +273,6 @@ def test_a_model_in_an_image_is_mounted_by_the_kubelet(program: Program) -> None
 def test_a_cluster_without_image_volumes_refuses_such_a_model_with_a_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    traits = local._traits
-
-    def without(*args: Any) -> Any:
-        return type(traits(*args))(**{**vars(traits(*args)), "image_volumes": False})
-
-    monkeypatch.setattr(local, "_traits", without)
+    _with(monkeypatch, image_volumes=False)
     with pytest.raises(Exception, match=r"slipway:models\.image\.uri: the cluster does not mount"):
         _run(tmp_path, monkeypatch)
