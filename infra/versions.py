@@ -69,6 +69,8 @@ K3S: Final = "1.36.2+k3s1"
 # Enforces network policies in tests, and nowhere else. It is of 2021: the only release that the Go
 # module proxy serves.
 KUBE_ROUTER: Final = "1.3.2"
+# Its type InferenceService is what models are held against in tests; no stack installs it.
+KSERVE: Final = "0.20.0"
 # Stores objects as S3 does in tests, and nowhere else.
 VERSITYGW: Final = "1.8.0"
 # PyPI's wheel of the Go toolchain, for machines without a Go that is new enough.

@@ -51,9 +51,9 @@ UPSTREAM: Final = (
 )
 """What a local cluster of the distribution `upstream` needs."""
 
-PEERS: Final = ("kube-router", "ipset", "versitygw")
-"""What tests alone run: what makes such a cluster enforce NetworkPolicies (docs/adr/0008), and a
-store that speaks S3 (docs/adr/0014)."""
+PEERS: Final = ("kube-router", "ipset", "versitygw", "kserve-crds")
+"""What tests alone need: what makes such a cluster enforce NetworkPolicies (docs/adr/0008), a store
+that speaks S3 (docs/adr/0014), and a type of KServe (docs/adr/0016)."""
 
 _LOCK = "programs"
 

@@ -11,8 +11,9 @@ from pulumi_kubernetes.meta import v1 as meta
 from apps.serving import holding, limits, promotion, routes
 from apps.serving.images import ServerImages
 from apps.serving.mirroring import TRAEFIK_API, Mirror
+from apps.serving.pods import WorkloadArgs
 from apps.serving.protocols import PROTOCOLS
-from apps.serving.workload import Workload, WorkloadArgs
+from apps.serving.workload import Workload
 from infra import naming
 from infra.contract import GATEWAY_API, ClusterHandle, PlatformHandle
 from infra.settings import Artifact, ModelSettings, workloads

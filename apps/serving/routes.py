@@ -8,8 +8,8 @@ import pulumi
 from apps.serving.protocols import PROTOCOLS
 from infra.contract import GatewayReference, PlatformHandle
 from infra.naming import MODEL_HEADER, https_url
-from infra.settings import ModelSettings
-from infra.settings.traffic import CANARY, MIRROR, CanarySettings
+from infra.settings import ModelSettings, backends
+from infra.settings.traffic import CANARY, MIRROR
 
 # What `pulumi.com/waitFor` waits for: the gateway takes the route.
 ACCEPTED: Final = 'jsonpath={.status.parents[0].conditions[?(@.type=="Accepted")].status}=True'
@@ -54,7 +54,7 @@ def http_route(
 
     Args:
         gateway: The Gateway that the route attaches to.
-        name: Name of the model, and of its Service, which is in the route's namespace.
+        name: Name of the model, whose Services are in the route's namespace.
         settings: The model's settings.
         port: Port of the Services, but for gRPC.
     """
@@ -62,14 +62,14 @@ def http_route(
     rules = [
         rule
         for match, filters in _matches(name, settings)
-        for rule in _rules(name, settings.canary, match, port, filters)
+        for rule in _rules(name, settings, match, port, filters)
     ]
     grpc = {version.runtime.grpc_port for version in _answering(settings)}
     if None not in grpc:
         called = _path(f"/{GRPC_SERVICE}")
         if not own_name:
             called |= _headers({MODEL_HEADER: f"{settings.team}/{name}"})
-        rules += _rules(name, settings.canary, called, grpc.pop(), [])
+        rules += _rules(name, settings, called, grpc.pop(), [])
     route: dict[str, Any] = {
         "parentRefs": [
             {
@@ -107,7 +107,7 @@ def _matches(
 
 def _rules(
     name: str,
-    canary: CanarySettings | None,
+    settings: ModelSettings,
     match: Mapping[str, Any],
     port: int | None,
     filters: list[dict[str, Any]],
@@ -117,10 +117,11 @@ def _rules(
     That of a canary's headers has more matches than the other, and so comes before it.
     """
     common = {"filters": filters} if filters else {}
-    stable = {"name": name, "port": port}
+    canary = settings.canary
+    stable = {"name": backends.service(name, settings.backend), "port": port}
     if canary is None:
         return [{"matches": [match], "backendRefs": [stable], **common}]
-    further = {"name": f"{name}-{CANARY}", "port": port}
+    further = {"name": backends.service(f"{name}-{CANARY}", settings.backend), "port": port}
     shares = [
         {**stable, "weight": 100 - canary.written_weight},
         {**further, "weight": canary.written_weight},

@@ -52,17 +52,19 @@ class AutoscalerArgs:
 
     Attributes:
         scaling: Between how many pods, and by what.
-        deployment: What is scaled; not before it has been seen working, since an autoscaler may end
-            its pods.
-        metadata: Metadata of the autoscaler; its name is also the Deployment's.
+        runs: What runs the pods; they are not scaled before they have been seen working, since an
+            autoscaler may end them.
+        deployment: Name of their Deployment.
+        metadata: Metadata of the autoscaler.
         team: The team that the model belongs to.
-        port: Port of the model's Service, which is called like the Deployment.
+        port: Port of the model's Service, where that is called like the model.
         in_flight: Requests that a pod takes at once, where the model sets a bound.
         sources: What measures the pods, Prometheus, and what holds requests.
     """
 
     scaling: ScalingSettings
-    deployment: pulumi.Resource
+    runs: pulumi.Resource
+    deployment: str
     metadata: meta.ObjectMetaArgs
     team: str
     port: int
@@ -84,7 +86,7 @@ class Autoscaler(pulumi.ComponentResource):
     https://kubernetes.io/docs/concepts/workloads/autoscaling/horizontal-pod-autoscale/
 
     Args:
-        resource_name: Logical name; the Deployment's name.
+        resource_name: Logical name; the workload's name.
         args: What is scaled, and how.
         opts: Resource options.
     """
@@ -93,14 +95,12 @@ class Autoscaler(pulumi.ComponentResource):
         self, resource_name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("slipway:serving:Autoscaler", resource_name, None, opts)
-        options = pulumi.ResourceOptions(
-            parent=self, depends_on=[args.deployment, *args.sources.ready]
-        )
+        options = pulumi.ResourceOptions(parent=self, depends_on=[args.runs, *args.sources.ready])
         if not args.scaling.needs_keda:
             autoscaling.HorizontalPodAutoscaler(
                 resource_name,
                 metadata=args.metadata,
-                spec=_autoscaler(resource_name, args.scaling),
+                spec=_autoscaler(args.deployment, args.scaling),
                 opts=options,
             )
         else:
@@ -124,10 +124,12 @@ class Autoscaler(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _autoscaler(name: str, scaling: ScalingSettings) -> autoscaling.HorizontalPodAutoscalerSpecArgs:
+def _autoscaler(
+    deployment: str, scaling: ScalingSettings
+) -> autoscaling.HorizontalPodAutoscalerSpecArgs:
     return autoscaling.HorizontalPodAutoscalerSpecArgs(
         scale_target_ref=autoscaling.CrossVersionObjectReferenceArgs(
-            api_version="apps/v1", kind="Deployment", name=name
+            api_version="apps/v1", kind="Deployment", name=deployment
         ),
         min_replicas=scaling.min,
         max_replicas=scaling.max,
@@ -154,7 +156,7 @@ def _autoscaler(name: str, scaling: ScalingSettings) -> autoscaling.HorizontalPo
 def _scaled_object(name: str, args: AutoscalerArgs) -> dict[str, Any]:
     scaling = args.scaling
     return {
-        "scaleTargetRef": {"name": name},
+        "scaleTargetRef": {"name": args.deployment},
         "minReplicaCount": scaling.min,
         "maxReplicaCount": scaling.max,
         **(_idle(scaling) if scaling.to_zero else {}),

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import pulumi
@@ -10,23 +9,17 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
-from apps.serving import download, limits, mounts, scaling, secrets, storage, volumes
+from apps.serving import download, inference_service, mounts, pods, scaling, storage
 from apps.serving.mounts import Mount
-from apps.serving.runtimes import Runtime, Served
-from infra import disruption, hardening, naming
-from infra.contract import ClusterHandle, PlatformHandle, SecretReference, TeamReference
-from infra.settings import Artifact, ModelSettings, sources
+from apps.serving.pods import WorkloadArgs
+from infra import disruption, naming
+from infra.settings import Artifact, backends, sources
 from infra.settings.models import SURGE
 from infra.settings.types import parse_quantity
 
 _CONTAINER: Final = "server"
 # A model that cannot be loaded fails the update so long after it had to be ready.
 _DEADLINE_SLACK_SECONDS: Final = 60
-# What the gateway needs to hear that a pod is going away, so that no request meets a closed door:
-# it takes up changes every 2 s. Any server serves on meanwhile.
-_DRAIN_SECONDS: Final = 3
-# What a server needs to end by itself when the time for its last answers is over.
-_END_SECONDS: Final = 5
 # What a download takes at least on a network that is worth the name: 160 megabits a second.
 _DOWNLOAD_BYTES_PER_SECOND: Final = 20 * 2**20
 # What the gateway needs to know what it is told: it takes changes up every 2 s, and those of its
@@ -35,76 +28,13 @@ _KNOWN_SECONDS: Final = 10
 _H2C: Final = "kubernetes.io/h2c"
 
 
-@dataclass(frozen=True)
-class WorkloadArgs:
-    """What one version of a model runs with.
-
-    Attributes:
-        model: Name of the model, by which clients call it.
-        settings: The settings of this version.
-        artifact: The version as its pods get it, if it has a file or folder.
-        image: Reference of the server image.
-        download_image: Reference of the image that downloads; `None` where no model is.
-        cluster: The cluster.
-        platform: The platform on it.
-    """
-
-    model: str
-    settings: ModelSettings
-    artifact: Artifact | None
-    image: pulumi.Input[str]
-    download_image: pulumi.Input[str] | None
-    cluster: ClusterHandle
-    platform: PlatformHandle
-
-    @property
-    def version(self) -> str:
-        """See `Artifact.version`; without one, 12 hex digits of its container's SHA-256."""
-        if self.artifact:
-            return self.artifact.version
-        return storage.short_digest(self.settings.container.digest)
-
-    @property
-    def runtime(self) -> Runtime:
-        """How the model is served."""
-        return self.settings.runtime
-
-    @property
-    def served(self) -> Served:
-        """What the server is told of the model."""
-        resources = self.settings.resources
-        return Served(
-            name=self.model,
-            version=self.version,
-            path=f"{volumes.MODELS}/{self.artifact.place}" if self.artifact else None,
-            cores=self.settings.threads,
-            gpus=resources.gpu.count if resources.gpu else 0,
-            answer_seconds=self.answer_seconds,
-        )
-
-    @property
-    def answer_seconds(self) -> int:
-        """How long a pod that is to go has for the answers that it owes."""
-        return limits.answer_seconds(self.settings, self.platform.request_seconds)
-
-    @property
-    def secrets(self) -> Mapping[str, SecretReference]:
-        """The secrets of the model's team."""
-        return self.platform.secrets.get(self.settings.team, {})
-
-    @property
-    def team(self) -> TeamReference:
-        """Where the model's team runs its workloads."""
-        return self.platform.teams[self.settings.team]
-
-
 class Workload:
     """One version of a model, as it runs. Its resources are children of the model's component.
 
-    Resources: a `Deployment` and a `Service`, called like the workload in the team's namespace; a
-    `ModelVolume` component for a model of this machine, or a `NetworkPolicy` for one that is
-    downloaded; an `Autoscaler` component where it has one, and a `PodDisruptionBudget` where more
-    than one pod may serve.
+    Resources: a `Deployment` and a `Service`, called like the workload in the team's namespace, or
+    an `InferenceService` of which KServe makes both; a `ModelVolume` component for a model of this
+    machine, or a `NetworkPolicy` for one that is downloaded; an `Autoscaler` component where it has
+    one, and a `PodDisruptionBudget` where more than one pod may serve.
 
     Args:
         name: Name of the workload; the model's own, for the version that serves it.
@@ -131,12 +61,15 @@ class Workload:
         self._args = args
         self._parent = parent
         self._children = pulumi.ResourceOptions(parent=parent)
-        self._labels = {
-            **naming.labels("model", name, naming.MODEL),
-            naming.TEAM_LABEL: args.settings.team,
-        }
-        deployment = self._deploy(self._mount(args.artifact))
-        scaler = self._scale(deployment)
+        self._labels = pods.labels(name, args)
+        mount = self._mount(args.artifact)
+        if args.settings.backend == backends.INFERENCE_SERVICE:
+            runs = self._infer(mount)
+            self.reached_by = [runs]
+        else:
+            runs = self._deploy(mount)
+            self.reached_by = [self._expose(), runs]
+        scaler = self._scale(runs)
         disruption.protect(
             parent,
             name,
@@ -144,7 +77,6 @@ class Workload:
             naming.selector("model", name),
             args.settings.max_replicas,
         )
-        self.reached_by = [self._expose(), deployment]
         if scaler and args.settings.min_replicas == 0:
             # Requests are held only where it is known for whom.
             self.reached_by.append(scaler)
@@ -203,12 +135,32 @@ class Workload:
             )
         ]
 
-    def _deploy(self, mount: Mount | None) -> kubernetes.apps.v1.Deployment:
-        deadline = (
+    @property
+    def _deadline_seconds(self) -> int:
+        """How long an update waits for the pods."""
+        return (
             self._args.runtime.startup_seconds
             + _DEADLINE_SLACK_SECONDS
             + _download_seconds(self._args.artifact)
         )
+
+    def _options(self) -> pulumi.ResourceOptions:
+        """Return the options of what makes the pods."""
+        # The engine would go on waiting for 10 minutes by default.
+        deadline = f"{self._deadline_seconds}s"
+        return pulumi.ResourceOptions(
+            parent=self._parent,
+            depends_on=[*self._network(), *self._after],
+            custom_timeouts=pulumi.CustomTimeouts(create=deadline, update=deadline),
+        )
+
+    def _infer(self, mount: Mount | None) -> pulumi.Resource:
+        return inference_service.inference_service(self._name, self._args, mount, self._options())
+
+    def _deploy(self, mount: Mount | None) -> pulumi.Resource:
+        made_of = pods.pods(self._name, self._args, mount, _CONTAINER)
+        options = self._options()
+        options.ignore_changes = scaling.left_alone(self._args.settings)
         return kubernetes.apps.v1.Deployment(
             self._name,
             metadata=self.metadata(scaling.ownership(self._args.settings)),
@@ -223,121 +175,36 @@ class Workload:
                     ),
                 ),
                 min_ready_seconds=_KNOWN_SECONDS if self._after else None,
-                progress_deadline_seconds=deadline,
+                progress_deadline_seconds=self._deadline_seconds,
                 template=core.PodTemplateSpecArgs(
                     metadata=meta.ObjectMetaArgs(
-                        labels={**self._labels, **self._args.team.pod_labels},
-                        annotations=self._pod_annotations() or None,
+                        labels=made_of.labels, annotations=made_of.annotations
                     ),
-                    spec=self._pod(mount),
+                    spec=made_of.spec,
                 ),
             ),
-            # The engine would go on waiting for 10 minutes by default.
-            opts=pulumi.ResourceOptions(
-                parent=self._parent,
-                depends_on=[*self._network(), *self._after],
-                ignore_changes=scaling.left_alone(self._args.settings),
-                custom_timeouts=pulumi.CustomTimeouts(create=f"{deadline}s", update=f"{deadline}s"),
-            ),
+            opts=options,
         )
 
-    def _pod_annotations(self) -> dict[str, str]:
-        annotations = _pin(self._args.artifact)
-        monitoring = self._args.platform.monitoring
-        if monitoring is not None and self._args.runtime.metrics:
-            annotations |= monitoring.annotations
-        return annotations
-
-    def _scale(self, deployment: kubernetes.apps.v1.Deployment) -> scaling.Autoscaler | None:
+    def _scale(self, runs: pulumi.Resource) -> scaling.Autoscaler | None:
         """Let an autoscaler move the number of pods, where the settings have one."""
-        if self._args.settings.scaling is None:
+        settings = self._args.settings
+        if settings.scaling is None:
             return None
         return scaling.Autoscaler(
             self._name,
             scaling.AutoscalerArgs(
-                scaling=self._args.settings.scaling,
-                deployment=deployment,
+                scaling=settings.scaling,
+                runs=runs,
+                deployment=backends.service(self._name, settings.backend),
                 metadata=self.metadata(),
-                team=self._args.settings.team,
+                team=settings.team,
                 port=80,
-                in_flight=self._args.settings.concurrency,
+                in_flight=settings.concurrency,
                 sources=self._args.platform.scaling,
             ),
             opts=self._children,
         )
-
-    def _pod(self, mount: Mount | None) -> core.PodSpecArgs:
-        settings = self._args.settings
-        steps = self._steps()
-        return hardening.pod(
-            self._args.team.service_account,
-            self._args.platform.model_priorities[settings.priority],
-            limits.placement(self._args.model, settings, self._args.cluster.traits),
-            [self._container(mount)],
-            volumes=[
-                *volumes.volumes(mount.volume if mount else None, self._args.runtime.writable),
-                *([download.temporary()] if steps else []),
-            ],
-            init_containers=steps,
-            token=False,
-            grace_seconds=_DRAIN_SECONDS + self._args.answer_seconds + _END_SECONDS,
-            spread=disruption.spread(naming.selector("model", self._name)),
-        )
-
-    def _steps(self) -> list[core.ContainerArgs]:
-        """Return what brings the model before its server starts, if anything does."""
-        artifact, image = self._args.artifact, self._args.download_image
-        if artifact is None or image is None or not artifact.source.downloads:
-            return []
-        return [download.container(artifact, image, self._args.secrets)]
-
-    def _container(self, mount: Mount | None) -> core.ContainerArgs:
-        args = self._args
-        runtime = args.runtime
-        return core.ContainerArgs(
-            name=_CONTAINER,
-            image=args.image,
-            image_pull_policy="IfNotPresent",
-            command=list(runtime.command) or None,
-            args=[
-                *runtime.args(args.served),
-                *limits.arguments(args.settings),
-                *args.settings.container.args,
-            ],
-            env=[
-                *(
-                    core.EnvVarArgs(name=name, value=value)
-                    for name, value in runtime.environment(args.served).items()
-                ),
-                *secrets.environment(args.settings.secrets, args.secrets),
-            ]
-            or None,
-            ports=[
-                core.ContainerPortArgs(name=name, container_port=port)
-                for name, port in self._ports().items()
-            ],
-            startup_probe=_probe(runtime.probes.ready, period=1, failures=runtime.startup_seconds),
-            readiness_probe=_probe(runtime.probes.ready, period=5, failures=2),
-            liveness_probe=_probe(runtime.probes.live, period=10, failures=6),
-            lifecycle=core.LifecycleArgs(
-                pre_stop=core.LifecycleHandlerArgs(
-                    sleep=core.SleepActionArgs(seconds=_DRAIN_SECONDS)
-                )
-            ),
-            resources=limits.requirements(
-                args.settings.resources, args.cluster.traits.gpu_resource
-            ),
-            security_context=hardening.security_context(),
-            # Why it ended then stands in the pod's status, and in the engine's error.
-            termination_message_policy="FallbackToLogsOnError",
-            volume_mounts=volumes.mounts(mount.mount if mount else None, runtime.writable),
-        )
-
-    def _ports(self) -> Mapping[str, int]:
-        runtime = self._args.runtime
-        ports = {naming.SERVING_PORT: runtime.port}
-        grpc = {} if runtime.grpc_port is None else {naming.GRPC_PORT: runtime.grpc_port}
-        return ports | grpc
 
     def _expose(self) -> core.Service:
         return core.Service(
@@ -356,7 +223,7 @@ class Workload:
                         core.ServicePortArgs(
                             name=name, port=port, target_port=name, app_protocol=_H2C
                         )
-                        for name, port in self._ports().items()
+                        for name, port in pods.ports(self._args.runtime).items()
                         if name == naming.GRPC_PORT
                     ),
                 ],
@@ -365,26 +232,8 @@ class Workload:
         )
 
 
-def _pin(artifact: Artifact | None) -> dict[str, str]:
-    """Return what tells a model from others: another one rolls the pods."""
-    if artifact is None:
-        return {}
-    if artifact.digest is None:
-        return {"slipway.local/model-version": artifact.version}
-    return {"slipway.local/model-digest": artifact.digest}
-
-
 def _download_seconds(artifact: Artifact | None) -> int:
     """Return how long the largest model that there is room for may be on its way."""
     if artifact is None or not artifact.source.downloads:
         return 0
     return math.ceil(parse_quantity(artifact.volume_size) / _DOWNLOAD_BYTES_PER_SECOND)
-
-
-def _probe(path: str, *, period: int, failures: int) -> core.ProbeArgs:
-    return core.ProbeArgs(
-        http_get=core.HTTPGetActionArgs(path=path, port=naming.SERVING_PORT),
-        period_seconds=period,
-        failure_threshold=failures,
-        timeout_seconds=2,
-    )

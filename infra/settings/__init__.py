@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 from infra.settings import (
     artifacts,
     autoscaling,
+    backends,
     hosts,
     joined,
     promotion,
@@ -146,6 +147,7 @@ def parse(raw: Mapping[str, Any], encrypted: Set[str] = frozenset()) -> Settings
         *_unknown_teams(raw),
         *joined.errors(raw),
         *traffic.errors(raw),
+        *backends.errors(raw),
         *promotion.errors(raw),
         *hosts.errors(raw),
         *quota.errors(raw),

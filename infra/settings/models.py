@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from apps.serving.runtimes import RUNTIMES, Runtime
 from infra.settings import profiles, sources
 from infra.settings.autoscaling import ScalingSettings
+from infra.settings.backends import DEPLOYMENT, Backend
 from infra.settings.containers import ContainerSettings
 from infra.settings.formats import ModelFormat
 from infra.settings.profiles import Profile
@@ -55,6 +56,8 @@ class ModelSettings(StrictModel):
         version: What its owner calls this version of it, and never another one.
         storage: How it is downloaded: a key of its team's `storage`.
         container: What differs from the container of its format.
+        backend: What makes its pods: a `deployment` of the stack, or an `inferenceService`, from
+            which a KServe that the cluster has makes one.
         profile: Whose defaults hold for `replicas` and `resources`: `laptop`, those below, or
             `server`, those of `infra/settings/profiles.py`.
         replicas: Number of pods; 1 by default.
@@ -83,6 +86,7 @@ class ModelSettings(StrictModel):
     version: ModelVersion | None = None
     storage: StorageName | None = None
     container: ContainerSettings = Field(default_factory=ContainerSettings)
+    backend: Backend = DEPLOYMENT
     profile: Profile = "laptop"
     replicas: Replicas = 1
     scaling: ScalingSettings | None = None

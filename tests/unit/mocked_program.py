@@ -30,6 +30,7 @@ STACK_FILES = sorted(ROOT.glob("Pulumi.*.yaml"))
 ON_DEMAND = (
     ROOT / "tests/config/local.happy.monitoring.yaml",
     ROOT / "tests/config/local.happy.promote.yaml",
+    ROOT / "tests/config/local.happy.inference-service.yaml",
 )
 
 # What External Secrets makes of the values of a store.
@@ -39,6 +40,9 @@ ONNX = bytes([0x08, 0x0A, 0x12, 0x08]) + b"skl2onnx"
 
 # The certificate of the stack's own authority.
 CA = "-----BEGIN CERTIFICATE-----"
+
+# Its pods are those of a template, though KServe writes that.
+INFERENCE_SERVICE = "kubernetes:serving.kserve.io/v1beta1:InferenceService"
 
 # Outputs that a provider adds to the inputs of a resource.
 _COMPUTED: Mapping[str, dict[str, Any]] = {
@@ -110,6 +114,9 @@ class Program:
 
     def pods(self) -> Iterator[tuple[Registered, Mapping[str, Any]]]:
         """Every pod template with the resource that holds it."""
+        for resource in self.of_type(INFERENCE_SERVICE):
+            predictor = resource.inputs["spec"]["predictor"]
+            yield resource, {"metadata": {"labels": predictor["labels"]}, "spec": predictor}
         for resource in self.kubernetes():
             template = resource.inputs.get("spec", {}).get("template")
             if template is not None and "containers" in template.get("spec", {}):

@@ -24,7 +24,7 @@ from toolchain.catalog.platform import (
     METRICS_SERVER_CHART,
     PROMETHEUS,
 )
-from toolchain.catalog.testing import KUBE_ROUTER, VERSITYGW
+from toolchain.catalog.testing import KSERVE_CRDS, KUBE_ROUTER, VERSITYGW
 
 ALL: Final = (
     PULUMI,
@@ -57,6 +57,7 @@ ALL: Final = (
     METRICS_SERVER,
     METRICS_SERVER_CHART,
     PROMETHEUS,
+    KSERVE_CRDS,
     KUBE_ROUTER,
     VERSITYGW,
 )

@@ -4,10 +4,12 @@ from typing import Final
 
 from infra import versions
 from toolchain.sources.base import Probe, Program
-from toolchain.sources.gobuild import GoBuild, GoModule
+from toolchain.sources.gobuild import GoBuild, GoModule, ModuleFile
 
 _KUBE_ROUTER = "github.com/cloudnativelabs/kube-router"
 _VERSITYGW = "github.com/versity/versitygw"
+_KSERVE = "github.com/kserve/kserve"
+_INFERENCE_SERVICES = "serving.kserve.io_inferenceservices"
 
 KUBE_ROUTER: Final = Program(
     name="kube-router",
@@ -47,6 +49,28 @@ VERSITYGW: Final = Program(
             ),
             disk=2_000_000_000,
             seconds=60,
+        ),
+    ),
+)
+
+# The type of KServe that a model's objects are held against. Its controller is not built:
+# docs/adr/0016-runtimes.md.
+KSERVE_CRDS: Final = Program(
+    name="kserve-crds",
+    version=versions.KSERVE,
+    binaries=(),
+    probe=None,
+    sources=(
+        GoBuild(
+            modules=(
+                GoModule(
+                    folder="kserve",
+                    packages=(),
+                    files=(ModuleFile(_KSERVE, f"config/crd/full/{_INFERENCE_SERVICES}.yaml"),),
+                ),
+            ),
+            disk=600_000_000,
+            seconds=10,
         ),
     ),
 )

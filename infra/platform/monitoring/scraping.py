@@ -51,7 +51,7 @@ STATE_RESOURCES: Final = (
     "resourcequotas",
 )
 STATE_LABELS: Final = {
-    "deployments": ("app.kubernetes.io/component",),
+    "deployments": ("app.kubernetes.io/component", "app.kubernetes.io/instance"),
     "pods": ("app.kubernetes.io/component", "app.kubernetes.io/instance"),
 }
 CONTAINER_SERIES: Final = (

@@ -78,7 +78,7 @@ def test_the_chart_carries_the_same_rules_targets_and_dashboards() -> None:
     assert jobs == {"gateway", "models", "cert-manager"}
     assert values["grafana"]["sidecar"]["dashboards"]["label"] == "grafana_dashboard"
     allowed = values["kube-state-metrics"]["metricLabelsAllowlist"]
-    assert "deployments=[app.kubernetes.io/component]" in allowed
+    assert "deployments=[app.kubernetes.io/component,app.kubernetes.io/instance]" in allowed
 
 
 def test_the_chart_keeps_samples_as_the_settings_and_the_cluster_say() -> None:
