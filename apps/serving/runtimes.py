@@ -225,6 +225,9 @@ def _vllm_args(model: Served) -> list[str]:
         f"--served-model-name={model.name}",
         f"--tensor-parallel-size={model.gpus}",
         f"--port={PORT}",
+        # Without it the answers that it owes end with it. Since 0.18:
+        # https://github.com/vllm-project/vllm/pull/36666
+        f"--shutdown-timeout={model.answer_seconds}",
     ]
 
 

@@ -211,6 +211,7 @@ def test_vllm_serves_a_folder_on_all_gpus_of_its_pod(serve: Serve) -> None:
         "--served-model-name=mine",
         "--tensor-parallel-size=2",
         f"--port={PORT}",
+        "--shutdown-timeout=600",
         "--max-model-len=8192",
     ]
     assert found["resources"]["limits"]["nvidia.com/gpu"] == "2"
