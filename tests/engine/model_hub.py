@@ -1,7 +1,8 @@
 """Hugging Face's hub for tests, as far as a client asks that downloads a model.
 
-No emulator of it is published: this one speaks what the API's reference says of these paths,
-https://huggingface.co/docs/hub/api and https://huggingface.co/spaces/huggingface/openapi.
+No emulator of it is published. This one is ours, on the loopback, written after
+https://huggingface.co/docs/hub/api and https://huggingface.co/spaces/huggingface/openapi as far as
+the client asks; that the hub itself answers alike was not tried.
 """
 
 import hashlib
