@@ -98,7 +98,11 @@ class Platform(pulumi.ComponentResource):
         teams = {
             name: Team(
                 name,
-                TeamArgs(settings, args.cluster.traits, system.metadata.name),
+                TeamArgs(
+                    settings,
+                    args.cluster.traits,
+                    None if args.settings.gateway.class_name else system.metadata.name,
+                ),
                 children,
             ).reference
             for name, settings in args.teams.items()

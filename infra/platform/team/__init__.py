@@ -26,12 +26,13 @@ class TeamArgs:
     Attributes:
         settings: Its members and its quota.
         traits: What the cluster calls GPUs, and what gives a workload its cloud rights.
-        gateway_namespace: Where the gateway's pods run, which lead requests to the team's models.
+        gateway_namespace: Where the gateway's pods run, which lead requests to the team's models;
+            `None` where it is one of the cluster's own.
     """
 
     settings: TeamSettings
     traits: ClusterTraits
-    gateway_namespace: pulumi.Input[str]
+    gateway_namespace: pulumi.Input[str] | None
 
 
 class Team(pulumi.ComponentResource):

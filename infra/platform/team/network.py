@@ -17,12 +17,13 @@ class TeamNetworkArgs:
 
     Attributes:
         namespace: The team's namespace.
-        gateway_namespace: Where the gateway's pods run.
+        gateway_namespace: Where the gateway's pods run; `None` where it is the cluster's own, which
+            may be no pods at all.
         labels: Labels of the team's objects.
     """
 
     namespace: pulumi.Input[str]
-    gateway_namespace: pulumi.Input[str]
+    gateway_namespace: pulumi.Input[str] | None
     labels: Mapping[str, str]
 
 
@@ -30,7 +31,9 @@ class TeamNetwork(pulumi.ComponentResource):
     """Nothing in and nothing out, but for what serving a model needs.
 
     The gateway and Prometheus reach the serving ports of models, and every pod reaches the
-    cluster's DNS. The kubelet's probes come from the node, which policies do not keep out.
+    cluster's DNS. Behind a gateway of the cluster's own everybody reaches those ports: a cloud's
+    load balancer connects from addresses that are not known here, some of them nodes'. The
+    kubelet's probes come from the node, which policies do not keep out.
 
     Type token: `slipway:platform:TeamNetwork`. Resources: the `NetworkPolicy`s `deny-all`,
     `allow-dns` and `allow-serving` in the team's namespace.
@@ -71,14 +74,7 @@ class TeamNetwork(pulumi.ComponentResource):
                 ),
                 policy_types=["Ingress"],
                 ingress=[
-                    network.from_peers(
-                        [
-                            network.in_namespace(namespace)
-                            for namespace in (args.gateway_namespace, MONITORING_NAMESPACE)
-                        ],
-                        SERVING_PORT,
-                        GRPC_PORT,
-                    )
+                    network.from_peers(_askers(args.gateway_namespace), SERVING_PORT, GRPC_PORT)
                 ],
             ),
         )
@@ -93,3 +89,14 @@ class TeamNetwork(pulumi.ComponentResource):
             spec=spec,
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def _askers(
+    gateway_namespace: pulumi.Input[str] | None,
+) -> list[networking.NetworkPolicyPeerArgs]:
+    """Return who may ask models; nobody named is everybody."""
+    if gateway_namespace is None:
+        return []
+    return [
+        network.in_namespace(namespace) for namespace in (gateway_namespace, MONITORING_NAMESPACE)
+    ]

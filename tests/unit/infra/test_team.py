@@ -117,6 +117,25 @@ def test_nothing_gets_in_or_out_but_requests_metrics_and_names(program: Program)
     ] == ["slipway-system", "slipway-monitoring"]
 
 
+def test_behind_a_gateway_of_the_clusters_own_everybody_reaches_models_and_only_their_ports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cloud's load balancer is in no namespace, and comes from addresses of its own."""
+    own = STACK.replace("teams:", "platform: {gateway: {class: company}}\n  slipway:teams:", 1)
+    for kept, stack in ((False, own), (True, STACK)):
+        folder = tmp_path / str(kept)
+        folder.mkdir()
+        program = mocked_program.run_stack(stack, folder, monkeypatch)
+        policies = {
+            item.inputs["metadata"]["name"]: item.inputs["spec"]
+            for item in _found(program, "NetworkPolicy", "vision")
+        }
+        (rule,) = policies["allow-serving"]["ingress"]
+        assert ("from" in rule) is kept
+        assert [port["port"] for port in rule["ports"]] == ["http", "grpc"]
+        assert policies["deny-all"]["policyTypes"] == ["Ingress", "Egress"]
+
+
 def test_what_serving_needs_is_allowed_to_the_pods_and_the_port_of_models(
     program: Program,
 ) -> None:
