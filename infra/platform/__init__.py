@@ -10,6 +10,7 @@ from infra.platform.autoscaling import Autoscaling, AutoscalingArgs, HoldingArgs
 from infra.platform.cert_manager import CertManager, CertManagerArgs
 from infra.platform.definitions import Definitions
 from infra.platform.gateway import Gateway, GatewayArgs
+from infra.platform.gateway.traefik_config import SERVICE as TRAEFIK
 from infra.platform.load_balancer import LoadBalancer, LoadBalancerArgs
 from infra.platform.monitoring import Monitoring, MonitoringArgs
 from infra.platform.namespace import SYSTEM, restricted_namespace
@@ -186,6 +187,7 @@ def _holding(args: PlatformArgs, teams: Mapping[str, TeamReference]) -> HoldingA
         gateway.replicas,
         gateway.timeout_seconds,
         {name: team.namespace for name, team in teams.items()},
+        None if gateway.class_name else TRAEFIK,
     )
 
 

@@ -7,7 +7,7 @@ import pulumi
 
 from infra.contract import ClusterTraits, ScalingSources
 from infra.platform.http_add_on import HttpAddOn, HttpAddOnArgs
-from infra.platform.keda import Keda, KedaArgs
+from infra.platform.keda import OPERATOR, Keda, KedaArgs
 from infra.platform.metrics_server import MetricsServer, MetricsServerArgs
 
 
@@ -19,11 +19,13 @@ class HoldingArgs:
         replicas: Pods that hold them.
         timeout_seconds: How long at most.
         teams: Namespaces of the teams, by team.
+        gateway: Name of the gateway's pods; `None` where it is one of the cluster's own.
     """
 
     replicas: int
     timeout_seconds: int
     teams: Mapping[str, pulumi.Input[str]]
+    gateway: str | None
 
 
 @dataclass(frozen=True)
@@ -95,12 +97,14 @@ class Autoscaling(pulumi.ComponentResource):
             add_on = HttpAddOn(
                 "keda-http-add-on",
                 HttpAddOnArgs(
-                    args.traits,
-                    args.namespace,
-                    args.priority,
-                    args.holding.replicas,
-                    args.holding.timeout_seconds,
-                    args.holding.teams,
+                    traits=args.traits,
+                    namespace=args.namespace,
+                    priority=args.priority,
+                    replicas=args.holding.replicas,
+                    timeout_seconds=args.holding.timeout_seconds,
+                    teams=args.holding.teams,
+                    gateway=args.holding.gateway,
+                    operator=OPERATOR,
                 ),
                 opts=children,
             )

@@ -13,6 +13,7 @@ from infra import disruption, hardening, machine, naming
 from infra.contract import GATEWAY_API, ClusterTraits, InterceptorReference
 from infra.platform.access import READ, Account, rule
 from infra.platform.definitions import Definitions
+from infra.platform.http_add_on_network import HttpAddOnNetwork, HttpAddOnNetworkArgs
 
 INTERCEPTOR: Final = "keda-http-interceptor"
 SCALER: Final = "keda-http-scaler"
@@ -44,6 +45,9 @@ class HttpAddOnArgs:
             one.
         timeout_seconds: How long the gateway waits for a pod and the beginning of its answer.
         teams: Namespaces of the teams, by team.
+        gateway: Name of the gateway's pods, which are in the same namespace; `None` where the
+            gateway is one of the cluster's own.
+        operator: Name of KEDA's operator, which asks the scaler.
     """
 
     traits: ClusterTraits
@@ -52,6 +56,8 @@ class HttpAddOnArgs:
     replicas: int
     timeout_seconds: int
     teams: Mapping[str, pulumi.Input[str]]
+    gateway: str | None
+    operator: str
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ class HttpAddOn(pulumi.ComponentResource):
     Type token: `slipway:platform:HttpAddOn`. Resources: for interceptor and scaler an `Image`, a
     `ServiceAccount` with its role, a `Deployment` and a `Service`; a `Service` of the interceptor's
     counts; a `ReferenceGrant`; a `PodDisruptionBudget` where there is more than one interceptor.
-    Component: `Definitions`.
+    Components: `Definitions`, `HttpAddOnNetwork`.
     https://github.com/kedacore/http-add-on
 
     Args:
@@ -102,6 +108,20 @@ class HttpAddOn(pulumi.ComponentResource):
         self._args = args
         self._children = pulumi.ResourceOptions(parent=self)
         definitions = Definitions("keda-http-types", "keda-http-crds", opts=self._children)
+        HttpAddOnNetwork(
+            resource_name,
+            HttpAddOnNetworkArgs(
+                metadata=self._metadata,
+                gateway=args.gateway,
+                operator=args.operator,
+                interceptor=INTERCEPTOR,
+                proxy_port=_PROXY_PORT,
+                admin_port=_ADMIN_PORT,
+                scaler=SCALER,
+                scaler_port=SCALER_PORT,
+            ),
+            self._children,
+        )
         interceptor = self._run(
             INTERCEPTOR, self._interceptor(), [definitions, *self._grant_routes()], args.replicas
         )

@@ -10,6 +10,8 @@ import pulumi
 from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.networking import v1 as networking
 
+from infra.naming import TEAM_LABEL
+
 API_SERVER_PORTS: Final = (443, 6443)
 """The API server is behind its Service or at an address of its own, and policies see the latter."""
 
@@ -70,6 +72,22 @@ def in_namespace(
     """
     return networking.NetworkPolicyPeerArgs(
         namespace_selector=meta.LabelSelectorArgs(match_labels={_NAMESPACE_NAME: name}),
+        pod_selector=pods,
+    )
+
+
+def in_teams(
+    pods: meta.LabelSelectorArgs | None = None,
+) -> networking.NetworkPolicyPeerArgs:
+    """Return pods of all teams.
+
+    Args:
+        pods: Which of their pods; by default every one.
+    """
+    return networking.NetworkPolicyPeerArgs(
+        namespace_selector=meta.LabelSelectorArgs(
+            match_expressions=[meta.LabelSelectorRequirementArgs(key=TEAM_LABEL, operator="Exists")]
+        ),
         pod_selector=pods,
     )
 

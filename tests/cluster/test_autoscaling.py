@@ -79,6 +79,16 @@ def get(checkout: Checkout, path: str) -> dict[str, Any]:
     return found
 
 
+def addresses(checkout: Checkout, namespace: str) -> dict[str, str]:
+    """Return the address of a pod of each program in a namespace, those on their way out aside."""
+    pods = get(checkout, f"/api/v1/namespaces/{namespace}/pods")["items"]
+    return {
+        pod["metadata"]["labels"]["app.kubernetes.io/name"]: pod["status"]["podIP"]
+        for pod in pods
+        if "deletionTimestamp" not in pod["metadata"]
+    }
+
+
 def status(checkout: Checkout, model: str) -> dict[str, Any]:
     """Return the status of a model's Deployment."""
     deployment = get(checkout, f"/apis/apps/v1/namespaces/{TEAM}/deployments/{model}")
@@ -141,9 +151,12 @@ def test_requests_add_a_pod_to_a_model_and_their_end_takes_it_away(
 
 
 def test_a_model_that_nobody_asks_has_no_pod_and_its_next_requests_wait_for_one(
-    checkout: Checkout, urls: dict[str, str]
+    checkout: Checkout, urls: dict[str, str], enforcement: None
 ) -> None:
-    """Several at once: each is answered, and none asks a second time."""
+    """Several at once: each is answered, and none asks a second time.
+
+    Through what policies shut off from all that it does not need.
+    """
     until(lambda: status(checkout, "idle").get("replicas", 0) == 0, "no pod")
     holdout = Holdout.read(Path(checkout.folder / HOLDOUT))
     measured = load.measure(
@@ -157,13 +170,21 @@ def test_a_model_that_nobody_asks_has_no_pod_and_its_next_requests_wait_for_one(
 def test_nobody_but_the_metrics_api_asks_what_models_requests_are(
     checkout: Checkout, urls: dict[str, str], cluster: Cluster, enforcement: None
 ) -> None:
-    pods = get(checkout, f"/api/v1/namespaces/{AUTOSCALING_NAMESPACE}/pods")["items"]
-    address = {
-        pod["metadata"]["labels"]["app.kubernetes.io/name"]: pod["status"]["podIP"] for pod in pods
-    }
+    address = addresses(checkout, AUTOSCALING_NAMESPACE)
     # The API shows that a stranger can connect at all.
     expected = {f"{address[ADAPTER]}:6443": "open", f"{address[OPERATOR]}:9666": "closed"}
     assert_connects(cluster, "default", expected)
+
+
+def test_nobody_but_the_gateway_and_keda_asks_what_holds_requests(
+    checkout: Checkout, urls: dict[str, str], cluster: Cluster, enforcement: None
+) -> None:
+    """Nor does another pod beside them; the gateway shows that it can connect at all."""
+    address = addresses(checkout, SYSTEM)
+    closed = (f"{address[INTERCEPTOR]}:8080", f"{address[INTERCEPTOR]}:9090")
+    expected = dict.fromkeys((*closed, f"{address[SCALER]}:9090"), "closed")
+    for namespace in ("default", SYSTEM):
+        assert_connects(cluster, namespace, {f"{address['traefik']}:8000": "open", **expected})
 
 
 def test_what_follows_requests_has_no_more_rights_than_it_needs(

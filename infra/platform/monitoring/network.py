@@ -9,7 +9,7 @@ import pulumi
 from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.networking import v1 as networking
 
-from infra.naming import AUTOSCALING_NAMESPACE, PROMOTER, TEAM_LABEL
+from infra.naming import AUTOSCALING_NAMESPACE, PROMOTER
 from infra.platform import network
 from infra.platform.monitoring.prometheus import NAME as PROMETHEUS
 from infra.platform.monitoring.prometheus_config import port_of
@@ -78,7 +78,7 @@ class MonitoringNetwork(pulumi.ComponentResource):
                     [
                         network.in_namespace(SYSTEM),
                         network.in_namespace(CERT_MANAGER),
-                        networking.NetworkPolicyPeerArgs(namespace_selector=_teams()),
+                        network.in_teams(),
                         network.beside(network.app(KUBE_STATE_METRICS)),
                     ]
                 ),
@@ -119,9 +119,3 @@ def _alerting(alertmanager: str | None) -> list[networking.NetworkPolicyEgressRu
     if alertmanager is None:
         return []
     return [network.to_ports(port_of(urlsplit(alertmanager))), network.to_dns()]
-
-
-def _teams() -> meta.LabelSelectorArgs:
-    return meta.LabelSelectorArgs(
-        match_expressions=[meta.LabelSelectorRequirementArgs(key=TEAM_LABEL, operator="Exists")]
-    )

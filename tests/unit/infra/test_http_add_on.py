@@ -92,3 +92,79 @@ def test_both_programs_only_read(program: Program, name: str) -> None:
     assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"get", "list", "watch"}
     resources = {resource for rule in role["rules"] for resource in rule["resources"]}
     assert resources == {"httpscaledobjects", "endpointslices", "services"}
+
+
+POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
+
+
+def _rules(rules: list[Any], peers: str) -> list[tuple[list[Any], list[int]]]:
+    """Return what rules of a policy let through: peers, of which none is everybody, and ports."""
+    return [
+        (rule.get(peers, []), [port["port"] for port in rule.get("ports", [])]) for rule in rules
+    ]
+
+
+def _pods(program: Program, name: str) -> Any:
+    return _inputs(program, DEPLOYMENT, name)["spec"]["template"]["metadata"]["labels"]
+
+
+def _beside(program: Program, name: str) -> dict[str, Any]:
+    """A peer that the pods of a program in the same namespace are, and no others."""
+    labels = {"app.kubernetes.io/name": _pods(program, name)["app.kubernetes.io/name"]}
+    return {"podSelector": {"matchLabels": labels}}
+
+
+def test_what_holds_requests_is_reached_by_the_gateway_and_counted_by_the_scaler_alone(
+    program: Program,
+) -> None:
+    spec = _inputs(program, POLICY, "keda-http-interceptor")["spec"]
+    assert spec["podSelector"] == _beside(program, "keda-http-interceptor")["podSelector"]
+    assert set(spec["policyTypes"]) == {"Ingress", "Egress"}
+    assert _rules(spec["ingress"], "from") == [
+        ([_beside(program, "traefik")], [8080]),
+        ([_beside(program, "keda-http-scaler")], [9090]),
+    ]
+
+
+def test_what_holds_requests_passes_them_on_to_models_and_knows_them_by_api_and_dns(
+    program: Program,
+) -> None:
+    (models, no_ports), (anything, api), (_, dns) = _rules(
+        _inputs(program, POLICY, "keda-http-interceptor")["spec"]["egress"], "to"
+    )
+    (peer,) = models
+    (expression,) = peer["namespaceSelector"]["matchExpressions"]
+    assert (expression["key"], expression["operator"]) == ("slipway.local/team", "Exists")
+    # Whatever port they serve on: their own policies open no other.
+    assert peer["podSelector"]["matchLabels"].items() <= _pods(program, "digits").items()
+    assert no_ports == []
+    assert (anything, api, set(dns)) == ([], [443, 6443], {53})
+
+
+def test_the_scaler_is_asked_by_keda_alone_and_asks_what_holds_requests(program: Program) -> None:
+    spec = _inputs(program, POLICY, "keda-http-scaler")["spec"]
+    assert spec["podSelector"] == _beside(program, "keda-http-scaler")["podSelector"]
+    keda = {
+        "namespaceSelector": {"matchLabels": {NAMESPACE_NAME: "slipway-autoscaling"}},
+        **_beside(program, "keda-operator"),
+    }
+    assert _rules(spec["ingress"], "from") == [([keda], [9090])]
+    assert _rules(spec["egress"], "to") == [
+        ([_beside(program, "keda-http-interceptor")], [9090]),
+        ([], [443, 6443]),
+    ]
+
+
+def test_a_gateway_of_the_clusters_own_reaches_what_holds_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = STACK.format(scaling="{min: 0, max: 3}").replace(
+        "replicas: 2, timeoutSeconds: 90", "class: company"
+    )
+    program = mocked_program.run_stack(stack, tmp_path, monkeypatch)
+    spec = _inputs(program, POLICY, "keda-http-interceptor")["spec"]
+    assert _rules(spec["ingress"], "from") == [
+        ([], [8080]),
+        ([_beside(program, "keda-http-scaler")], [9090]),
+    ]
