@@ -7,7 +7,7 @@ PYTHON := .venv/bin/python
 TOOLCHAIN := $(PYTHON) -m toolchain
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down test lint doctor shell bench lock setup
+.PHONY: help up preview down test lint doctor shell bench lock setup setup-stack setup-clouds
 
 help:
 	@echo "make up       bring the stack up and send a model's held-out data through the gateway"
@@ -18,21 +18,28 @@ help:
 	@echo "make shell    a shell with the pinned programs first on PATH"
 	@echo "make lint     ruff and mypy"
 	@echo "make bench    measure 'make up'"
-	@echo "make lock     write requirements.lock again after a change of pyproject.toml"
+	@echo "make lock     write the lock files again after a change of pyproject.toml"
 	@echo "STACK=$(STACK) names another stack"
 
 # Makes .venv, or finds in a few milliseconds that it is as it should be.
 setup:
 	@toolchain/bootstrap.sh
 
-up preview down doctor shell: setup
+# With the SDKs of the clouds where a stack is on one.
+setup-stack:
+	@toolchain/bootstrap.sh --stack "$(STACK)"
+
+setup-clouds:
+	@toolchain/bootstrap.sh --clouds
+
+up preview down doctor shell: setup-stack
 	@$(TOOLCHAIN) $@ --stack "$(STACK)" $(ARGS)
 
-lint: setup
+lint: setup-clouds
 	@$(PYTHON) -m toolchain.testing lint
 
 # Stages run in order; the first that fails ends the run. PYTEST=... adds arguments for pytest.
-test: setup
+test: setup-clouds
 	@$(PYTHON) -m toolchain.testing all $(PYTEST)
 
 bench: setup

@@ -8,7 +8,7 @@ from infra import clusters, settings
 from infra.platform import Platform, PlatformArgs
 
 config, artifacts, secrets = settings.load()
-cluster = clusters.build(config.cluster)
+cluster = clusters.build(config.cluster, config.approve)
 platform = Platform(
     "platform",
     PlatformArgs(

@@ -123,18 +123,21 @@ class IdentityMetadata:
     """What gives a workload its cloud rights.
 
     Attributes:
-        annotations: On its service account: `eks.amazonaws.com/role-arn`,
-            `iam.gke.io/gcp-service-account`, `azure.workload.identity/client-id`.
+        annotations: On its service account: `iam.gke.io/gcp-service-account`,
+            `azure.workload.identity/client-id`.
         pod_labels: On each of its pods: Azure's webhook looks at no pod without
             `azure.workload.identity/use: "true"`.
         token_servers: What its pods that download have to reach besides: the agent of EKS Pod
             Identity at 169.254.170.23:80, GKE's metadata server at 169.254.169.252:988, and with
             Dataplane V2 at 169.254.169.254:80. None where tokens come over HTTPS from the outside.
+        ready: What has to be there before one of its pods starts: EKS gives rights to a pod as it
+            is made.
     """
 
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     pod_labels: Mapping[str, str] = field(default_factory=dict)
     token_servers: tuple[TokenServer, ...] = ()
+    ready: tuple[pulumi.Resource, ...] = ()
 
 
 def no_cloud_identity(workload: Workload) -> IdentityMetadata:
@@ -166,7 +169,13 @@ class ClusterTraits:
         cpu: Placement of CPU pods.
         gpu: Placement of GPU pods; `None` where the cluster has no GPU pool.
         gpu_resource: Resource name under which GPUs are requested.
-        identity: From a workload's identity to the metadata that gives it cloud rights.
+        registry: Repository to which images for this cluster are pushed, without a tag; `None`
+            where they are loaded into its nodes.
+        models: URI under which models are stored for this cluster (`s3://<bucket>`), which its
+            workloads may read; `None` where there is no such place.
+        identity: From a workload's identity to the metadata that gives it cloud rights. It may
+            register the resources of that right, so it is called once for each workload, and not in
+            `apply`.
     """
 
     store: pulumi.Input[str]
@@ -181,6 +190,8 @@ class ClusterTraits:
     cpu: Placement = field(default_factory=Placement)
     gpu: Placement | None = None
     gpu_resource: str = "nvidia.com/gpu"
+    registry: pulumi.Input[str] | None = None
+    models: pulumi.Input[str] | None = None
     identity: Callable[[Workload], IdentityMetadata] = no_cloud_identity
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from infra import versions
-from infra.settings import SettingsError, read_stack_file
+from infra.settings import LocalClusterSettings, SettingsError, read_stack_file
 from toolchain import cache, download, host, plugins, programs, project
 from toolchain.errors import SlipwayError
 from toolchain.local_cluster import (
@@ -122,6 +122,8 @@ def _stack() -> list[Finding]:
     """Judge the local stack: its settings, a distribution for it, its ports."""
     try:
         settings = read_stack_file(project.stack_file(project.LOCAL_STACK), check_files=False)
+        if not isinstance(settings.cluster, LocalClusterSettings):
+            return []
         choice = choose_distribution(settings.cluster.distributions)
     except (SlipwayError, SettingsError) as error:
         return [Finding("missing", line) for line in str(error).splitlines()]

@@ -27,7 +27,7 @@ PARTS: Final = (
     Part(
         lambda settings, brings: True,
         ("gateway-api-crds",),
-        ("mmdebstrap", "pause", "coredns"),
+        ("mmdebstrap",),
     ),
     Part(
         lambda settings, brings: settings.platform.gateway.class_name is None,

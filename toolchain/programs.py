@@ -41,6 +41,7 @@ UPSTREAM: Final = (
     "runc",
     "cni",
     "kubernetes",
+    "pause",
     "coredns",
     "s6-svscan",
     "ip",

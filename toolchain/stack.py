@@ -5,15 +5,23 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from infra import settings as stack_settings
-from infra.settings import Settings
+from infra.settings import ClusterSettings, LocalClusterSettings, Settings
 from toolchain import cache, env, local_cluster, parts, plugins, programs, project
 from toolchain.engine import Engine
 from toolchain.errors import SlipwayError
+from toolchain.local_cluster import Brings
 from toolchain.local_cluster.distributions import steps_of
 from toolchain.progress import Report, size
 from toolchain.timings import Timings
+
+MANAGED: Final = Brings(
+    network_policies=True, metrics_server=True, load_balancer=True, storage_class=None
+)
+"""What the clusters of a cloud have; their classes of storage differ, and no program hangs on them.
+"""
 
 
 class Stack:
@@ -58,8 +66,7 @@ class Stack:
         """Show what `up` would change."""
         self._build_examples(self._read(check_files=False))
         settings = self._read(check_files=True)
-        brings = local_cluster.brings(_distribution(settings))
-        programs.ensure(parts.manifests(settings, brings), self._report)
+        programs.ensure(parts.manifests(settings, brings(settings.cluster)), self._report)
         engine = self._engine()
         engine.select()
         engine.preview(["--diff", *arguments])
@@ -118,10 +125,13 @@ class Stack:
 
         The plug-in looks again, and more closely: at ports, at the owner of the name.
         """
-        if local_cluster.read(settings.cluster.name) is not None:
+        cluster = settings.cluster
+        if not isinstance(cluster, LocalClusterSettings):
             return
-        ports = tuple(local_cluster.PortForward(port, port) for port in settings.cluster.ports)
-        spec = local_cluster.ClusterSpec(settings.cluster.name, "upstream", ports)
+        if local_cluster.read(cluster.name) is not None:
+            return
+        ports = tuple(local_cluster.PortForward(port, port) for port in cluster.ports)
+        spec = local_cluster.ClusterSpec(cluster.name, "upstream", ports)
         problems = local_cluster.preflight(spec)
         if problems:
             raise SlipwayError("\n".join(problems))
@@ -179,19 +189,34 @@ class Stack:
 
 def needed(settings: Settings) -> list[str]:
     """Return the programs that a stack needs, those of its local cluster included."""
-    distribution = _distribution(settings)
-    brings = local_cluster.brings(distribution)
+    cluster = settings.cluster
+    brought = brings(cluster)
+    node = (
+        steps_of(_distribution(cluster)).programs
+        if isinstance(cluster, LocalClusterSettings)
+        else ()
+    )
     every = [
         *env.TOOLS,
-        *parts.manifests(settings, brings),
-        *steps_of(distribution).programs,
-        *parts.images(settings, brings),
+        *parts.manifests(settings, brought),
+        *node,
+        *parts.images(settings, brought),
     ]
     return list(dict.fromkeys(every))
 
 
-def _distribution(settings: Settings) -> local_cluster.Distribution:
-    cluster = settings.cluster
+def brings(cluster: ClusterSettings) -> Brings:
+    """Return what a stack's cluster has beyond Kubernetes itself.
+
+    Args:
+        cluster: The cluster.
+    """
+    if isinstance(cluster, LocalClusterSettings):
+        return local_cluster.brings(_distribution(cluster))
+    return MANAGED
+
+
+def _distribution(cluster: LocalClusterSettings) -> local_cluster.Distribution:
     return local_cluster.distribution_of(cluster.name, cluster.distributions).distribution
 
 

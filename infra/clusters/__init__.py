@@ -1,17 +1,25 @@
-"""The kinds of clusters: a registry from `kind` to the function that builds one."""
+"""The kinds of clusters: from the settings of a kind to what builds it."""
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Iterable
+from typing import assert_never
 
 from infra.clusters.local import build_local
 from infra.contract import ClusterHandle
-from infra.settings import ClusterSettings
-
-_BUILDERS: Final[Mapping[str, Callable[[ClusterSettings], ClusterHandle]]] = {
-    "local": build_local,
-}
+from infra.settings import ClusterSettings, LocalClusterSettings
 
 
-def build(settings: ClusterSettings) -> ClusterHandle:
-    """Return the cluster that the settings describe."""
-    return _BUILDERS[settings.kind](settings)
+def build(settings: ClusterSettings, approve: Iterable[str]) -> ClusterHandle:
+    """Return the cluster that the settings describe.
+
+    Args:
+        settings: What is built.
+        approve: Logical names of protected resources that may be replaced or deleted.
+
+    Raises:
+        pulumi.RunError: The cloud's SDK is not installed.
+    """
+    match settings:
+        case LocalClusterSettings():
+            return build_local(settings)
+        case _:
+            assert_never(settings)

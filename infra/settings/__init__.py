@@ -11,9 +11,9 @@ the keys below is refused.
 import json
 from collections.abc import Mapping, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from infra.settings import (
     artifacts,
@@ -32,7 +32,8 @@ from infra.settings import (
 )
 from infra.settings.artifacts import Artifact
 from infra.settings.autoscaling import ScalingSettings
-from infra.settings.cluster import ClusterSettings, LocalClusterSettings
+from infra.settings.cluster import ClusterSettings
+from infra.settings.cluster.local import LocalClusterSettings
 from infra.settings.errors import NAMESPACE, SettingsError, key, lines, suggest
 from infra.settings.gateway import GatewaySettings, IssuerSettings
 from infra.settings.models import ModelPriority, ModelSettings, workloads
@@ -43,7 +44,7 @@ from infra.settings.resources import GpuSettings, ResourceSettings
 from infra.settings.secrets import SecretSource
 from infra.settings.storage import StorageSettings
 from infra.settings.teams import QuotaSettings, TeamSettings
-from infra.settings.types import ModelName, StrictModel, TeamName
+from infra.settings.types import ModelName, ResourceName, StrictModel, TeamName, distinct
 
 if TYPE_CHECKING:
     import pulumi
@@ -78,12 +79,14 @@ class Settings(StrictModel):
     """The settings of one stack: the keys of the `slipway` namespace in its stack file.
 
     Attributes:
+        approve: Logical names of protected resources that may be replaced or deleted.
         cluster: Which cluster, and how it is made.
         platform: The shared components.
         teams: Teams by name; a team's name is its namespace.
         models: Models by name.
     """
 
+    approve: Annotated[tuple[ResourceName, ...], AfterValidator(distinct)] = ()
     cluster: ClusterSettings
     platform: PlatformSettings = Field(default_factory=PlatformSettings)
     teams: dict[TeamName, TeamSettings] = Field(default_factory=dict)

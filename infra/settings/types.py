@@ -174,6 +174,14 @@ def _label_value(value: str) -> str:
     return value
 
 
+def _resource_name(value: str) -> str:
+    if not _LABEL_NAME.fullmatch(value):
+        raise ValueError(
+            f"`{value}` is not the logical name of a resource; write it as the preview shows it"
+        )
+    return value
+
+
 def _group(value: str) -> str:
     if not value or value != value.strip() or not value.isprintable():
         raise ValueError(
@@ -261,6 +269,7 @@ Concurrency = Annotated[int, Field(strict=True, ge=1, le=1000)]
 TimeoutSeconds = Annotated[int, Field(strict=True, ge=1, le=3600)]
 LabelKey = Annotated[str, AfterValidator(_label_key)]
 LabelValue = Annotated[str, AfterValidator(_label_value)]
+ResourceName = Annotated[str, AfterValidator(_resource_name)]
 Group = Annotated[str, AfterValidator(_group)]
 ObjectName = Annotated[str, AfterValidator(_object_name)]
 HostName = Annotated[str, AfterValidator(_host_name)]

@@ -22,10 +22,12 @@ from apps.serving.runtimes import RUNTIMES
 from infra.clusters import local
 from infra.platform import chart, definitions
 from infra.settings import stack_file, traffic
+from tests.unit.clouds import answers
 from toolchain.local_cluster import Distribution
 
 ROOT = Path(__file__).parents[2]
 STACK_FILES = sorted(ROOT.glob("Pulumi.*.yaml"))
+"""Every one of the project."""
 # What a stack has to ask for.
 ON_DEMAND = (
     ROOT / "tests/config/local.happy.monitoring.yaml",
@@ -77,6 +79,7 @@ class Registered:
     urn: str
     provider: str
     parent: str
+    protected: bool
     deleted_with: str
     timeouts: tuple[str, str]
     inputs: Mapping[str, Any]
@@ -131,6 +134,8 @@ class Program:
 class _Mocks(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         computed = dict(_COMPUTED.get(args.typ, {}))
+        if args.typ in answers.RESOURCES:
+            computed = answers.RESOURCES[args.typ](args.name, args.inputs)
         if args.typ == "slipway:machine:Image":
             computed["ref"] = f"slipway.local/{args.inputs['recipe']}:0123456789ab"
         if args.resource_id and args.typ == "kubernetes:core/v1:Secret":
@@ -146,6 +151,8 @@ class _Mocks(mocks.Mocks):
         return identifier, {**args.inputs, **computed}
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
+        if args.token in answers.CALLS:
+            return answers.CALLS[args.token], None
         raise AssertionError(f"the program called {args.token}, which a preview could not do")
 
 
@@ -335,6 +342,7 @@ def _registered(request: Any, urn: str) -> Registered:
         # A remote component is given one for each package that its children are of.
         provider=request.provider or request.providers.get(request.type.split(":")[0], ""),
         parent=request.parent,
+        protected=request.protect,
         deleted_with=request.deletedWith,
         timeouts=(request.customTimeouts.create, request.customTimeouts.update),
         inputs=_plain(request.object),

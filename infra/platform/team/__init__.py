@@ -90,8 +90,8 @@ class Team(pulumi.ComponentResource):
             ),
             # Models do not speak to the Kubernetes API.
             automount_service_account_token=False,
-            # Whoever runs as it finds the limits and the policies in force.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[limits, network]),
+            # Whoever runs as it finds the limits and the policies in force, and its rights.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[limits, network, *identity.ready]),
         )
         self.reference = TeamReference(
             namespace=namespace,

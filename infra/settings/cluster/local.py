@@ -1,4 +1,4 @@
-"""Settings of a cluster: one model per kind, told apart by `kind`."""
+"""Settings of a cluster on the machine that runs Pulumi."""
 
 from typing import Annotated, Literal, Self
 
@@ -47,7 +47,3 @@ class LocalClusterSettings(StrictModel):
                 f"`httpPort` and `httpsPort` are both `{self.http_port}`; give each its own port"
             )
         return self
-
-
-# A further kind joins this union and the registry in `infra.clusters`.
-ClusterSettings = Annotated[LocalClusterSettings, Field(discriminator="kind")]
