@@ -17,6 +17,8 @@ Object = dict[str, Any]
 
 API: Final = "/apis/serving.kserve.io/v1beta1"
 
+# Items of a list carry no type of their own.
+_TYPE: Final = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService"}
 _PAUSE_SECONDS: Final = 0.2
 # What a predictor has beside the fields of a pod, of what a model of ours has.
 _OWN: Final = frozenset({"labels", "annotations", "minReplicas", "deploymentStrategy"})
@@ -31,7 +33,7 @@ def running(kubeconfig: str) -> Iterator[None]:
     Args:
         kubeconfig: Text of a kubeconfig of its administrator.
     """
-    ended, failures = threading.Event(), list[BaseException]()
+    ended, failures = threading.Event(), list[ApiError]()
     thread = threading.Thread(target=_look_after, args=(kubeconfig, ended, failures))
     thread.start()
     try:
@@ -42,43 +44,32 @@ def running(kubeconfig: str) -> Iterator[None]:
     assert not failures, failures
 
 
-def _look_after(kubeconfig: str, ended: threading.Event, failures: list[BaseException]) -> None:
+def _look_after(kubeconfig: str, ended: threading.Event, failures: list[ApiError]) -> None:
     client = Client(kubeconfig)
-    try:
-        while not ended.wait(_PAUSE_SECONDS):
+    while not ended.wait(_PAUSE_SECONDS):
+        try:
             for service in client.get(f"{API}/inferenceservices")["items"]:
                 if "deletionTimestamp" not in service["metadata"]:
                     _reconcile(client, service)
-    except BaseException as error:
-        failures.append(error)
-        raise
-    finally:
-        client.close()
+        except ApiError as error:
+            # As controllers do, it tries again: the object may be about to go, or another version.
+            failures[:] = [error]
+        else:
+            failures.clear()
+    client.close()
 
 
 def _reconcile(client: Client, service: Object) -> None:
     name, namespace = (service["metadata"][key] for key in ("name", "namespace"))
     made = f"{name}-predictor"
     deployment = f"/apis/apps/v1/namespaces/{namespace}/deployments/{made}"
-    try:
-        client.apply(f"/api/v1/namespaces/{namespace}/services/{made}", _service(service, made))
-        client.apply(deployment, _deployment(service, made))
-        status = client.get(deployment).get("status", {})
-        client.apply(
-            f"{API}/namespaces/{namespace}/inferenceservices/{name}/status",
-            {
-                "apiVersion": service["apiVersion"],
-                "kind": service["kind"],
-                "metadata": {"name": name},
-                "status": _status(status),
-            },
-        )
-    except ApiError:
-        # One that is deleted meanwhile takes along what it owns, and its status cannot be written.
-        path = f"{API}/namespaces/{namespace}/inferenceservices/{name}"
-        live = client.find(path)
-        if live is not None and "deletionTimestamp" not in live["metadata"]:
-            raise
+    client.apply(f"/api/v1/namespaces/{namespace}/services/{made}", _service(service, made))
+    client.apply(deployment, _deployment(service, made))
+    status = _status(client.get(deployment).get("status", {}))
+    client.apply(
+        f"{API}/namespaces/{namespace}/inferenceservices/{name}/status",
+        {**_TYPE, "metadata": {"name": name}, "status": status},
+    )
 
 
 def _metadata(service: Object, made: str) -> Object:
@@ -97,8 +88,7 @@ def _metadata(service: Object, made: str) -> Object:
 
 def _owned(service: Object, made: str) -> Object:
     owner = {
-        "apiVersion": service["apiVersion"],
-        "kind": service["kind"],
+        **_TYPE,
         "name": service["metadata"]["name"],
         "uid": service["metadata"]["uid"],
         "controller": True,

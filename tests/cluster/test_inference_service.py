@@ -30,13 +30,8 @@ NAME: Final = "guest"
 FOLDER: Final = "examples/digits/build"
 
 
-@pytest.fixture(name="up", scope="module")
-def _up(checkout: Checkout, served: Run, cluster: Cluster) -> Iterator[Run]:
-    """What `make up` says of a stack with a model of KServe; the model is gone afterwards."""
-    state = local_cluster.read(checkout.cluster)
-    assert state is not None
-    (definition,) = definitions.read_definitions("kserve-crds")
-    model = {
+def _model(checkout: Checkout) -> dict[str, Any]:
+    return {
         "team": TEAM,
         "format": "onnx",
         "uri": f"file:{FOLDER}/digits.onnx",
@@ -45,13 +40,21 @@ def _up(checkout: Checkout, served: Run, cluster: Cluster) -> Iterator[Run]:
         "resources": {"cpu": "100m"},
         "canary": {"uri": digits.version(checkout, NAME), "weight": 50},
     }
+
+
+@pytest.fixture(name="up", scope="module")
+def _up(checkout: Checkout, served: Run, cluster: Cluster) -> Iterator[Run]:
+    """What `make up` says of a stack with a model of KServe; the model is gone afterwards."""
+    state = local_cluster.read(checkout.cluster)
+    assert state is not None
+    (definition,) = definitions.read_definitions("kserve-crds")
     with pods.made(cluster, definition) as stored:
         pods.ready(cluster, stored)
         with kserve_stand_in.running(state.kubeconfig):
-            with checkout.changed({"models": {NAME: model}}):
+            with checkout.changed({"models": {NAME: _model(checkout)}}):
                 yield checkout.slipway("up")
             checkout.pulumi("up", "--yes", "--skip-preview")
-            assert _pods(checkout, NAME) == []
+            until(lambda: _pods(checkout, NAME) == [], "the end of its pods")
 
 
 def _pods(checkout: Checkout, *instances: str) -> list[dict[str, Any]]:
@@ -61,6 +64,13 @@ def _pods(checkout: Checkout, *instances: str) -> list[dict[str, Any]]:
     return [
         pod for pod in json.loads(found.text)["items"] if "deletionTimestamp" not in pod["metadata"]
     ]
+
+
+def test_a_cluster_without_kserve_fails_up_in_words(checkout: Checkout, served: Run) -> None:
+    with checkout.changed({"models": {NAME: _model(checkout)}}):
+        failed = checkout.pulumi("up", "--yes", "--skip-preview", expect=None)
+    assert failed.code != 0
+    assert f'no matches for kind "{KIND}" in version "{API_VERSION}"' in failed.text, failed.text
 
 
 def test_it_predicts_through_the_gateway_what_it_predicted_offline(up: Run) -> None:
