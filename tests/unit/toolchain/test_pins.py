@@ -15,6 +15,7 @@ from toolchain.sources.gobuild import MODULES, GoBuild, GoModule
 from toolchain.sources.gotoolchain import required
 
 ROOT = project.ROOT
+LOCKS = (ROOT / "requirements.lock", ROOT / "requirements-clouds.lock")
 BUILDS = [
     (program, module)
     for program in catalog.ALL
@@ -49,15 +50,16 @@ def requirements() -> dict[str, str]:
 
 
 def test_every_python_package_is_pinned_exactly_and_locked_at_that_version() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
+    lock = "".join(map(Path.read_text, LOCKS))
     for name, version in requirements().items():
         # The lock names a package without the extras that are asked for.
         plain = name.partition("[")[0].lower()
         assert f"\n{plain}=={version} " in lock.lower(), f"run `make lock`: {name}"
 
 
-def test_the_lock_names_no_address() -> None:
-    assert "://" not in (ROOT / "requirements.lock").read_text()
+def test_no_lock_names_an_address() -> None:
+    for lock in LOCKS:
+        assert "://" not in lock.read_text(), lock.name
 
 
 def test_the_python_sdks_are_of_the_pinned_engine_and_plugin() -> None:
