@@ -17,7 +17,7 @@ help:
 	@echo "make doctor   what this machine has, what it can get, what is in the way"
 	@echo "make shell    a shell with the pinned programs first on PATH"
 	@echo "make lint     ruff and mypy"
-	@echo "make bench    measure 'make up'"
+	@echo "make bench    measure the stack, the server and its peers, and write docs/benchmarks.md"
 	@echo "make lock     write the lock files again after a change of pyproject.toml"
 	@echo "STACK=$(STACK) names another stack"
 

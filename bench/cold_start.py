@@ -19,21 +19,17 @@ SETTINGS: Final[dict[str, Any]] = {
 }
 
 
-def measure(checkout: Checkout, client: Client, holdout: Holdout, rounds: int) -> list[float]:
-    """Return the seconds of a request that finds no pod, once a round.
+def measure(checkout: Checkout, client: Client, holdout: Holdout) -> float:
+    """Return the seconds of a request that finds no pod.
 
     Args:
         checkout: A stack that has the model.
         client: Asks its API server.
         holdout: A row of it is sent.
-        rounds: How often its pod is waited to go.
     """
     url, gateway = checkout.outputs()["models"][MODEL]["url"], checkout.gateway()
-    seconds = []
-    for _ in range(rounds):
-        _wait_for_no_pod(client)
-        seconds.append(load.ask(url, holdout, gateway))
-    return seconds
+    _wait_for_no_pod(client)
+    return load.ask_once(url, holdout, gateway)
 
 
 def _wait_for_no_pod(client: Client) -> None:

@@ -1,48 +1,54 @@
 """How previews and updates grow with the number of models, on an API server without nodes."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Final
 
+from bench.figures import Round
+from bench.section import Context
 from bench.timing import timed
 from tests.engine.control_plane import ControlPlane
 from tests.engine.workspace import ROOT, Workspace
 
-COUNTS = (1, 10, 100)
-_LIMIT_SECONDS = 3600
+COUNTS: Final = (1, 10, 100)
+WRITTEN_ONCE: Final = 500
+"""From so many models on the state is written once, when the engine ends (`docs/adr/0018`): at
+every step it would take an hour."""
 
-_PROGRAM = """
+_LIMIT_SECONDS: Final = 3600
+_WRITE_ONCE: Final = "PULUMI_SKIP_CHECKPOINTS"
+
+_PROGRAM: Final = """
 import sys
 sys.path.insert(0, {root!r})
 from bench.many_models import make
 make(provider, {count})
 """
 
-Report = Callable[[str], None]
 
-
-def measure(folder: Path, report: Report) -> list[dict[str, Any]]:
+def measure(context: Context) -> Round:
     """Measure a first update, a preview and an update without changes, and a destroy.
 
-    Args:
-        folder: Where the control plane and the stacks keep their files.
-        report: Takes progress lines.
+    Returns:
+        By number of models `resources`, and how long `up`, `preview`, `no_op` and `destroy` took.
     """
-    plane = ControlPlane(folder / "control-plane")
+    plane = ControlPlane(context.folder / "control-plane")
     try:
         plane.start()
-        return [_grown(folder / str(count), plane.kubeconfig, count, report) for count in COUNTS]
+        return {
+            str(count): _grown(context.folder / str(count), plane.kubeconfig, count, context)
+            for count in context.models
+        }
     finally:
         plane.stop()
 
 
-def _grown(folder: Path, kubeconfig: str, count: int, report: Report) -> dict[str, Any]:
-    report(f"{count} models, engine only")
+def _grown(folder: Path, kubeconfig: str, count: int, context: Context) -> Round:
+    context.report(f"{count} models, engine only")
     folder.mkdir()
-    workspace = Workspace(folder, kubeconfig, limit=_LIMIT_SECONDS)
+    more = {_WRITE_ONCE: "true"} if count >= WRITTEN_ONCE else {}
+    workspace = Workspace(folder, kubeconfig, limit=_LIMIT_SECONDS, more=more)
     workspace.program(_PROGRAM.format(root=str(ROOT), count=count))
     return {
-        "models": count,
         "up": timed(workspace.up),
         "resources": len(workspace.deployment()["resources"]),
         "preview": timed(workspace.preview),

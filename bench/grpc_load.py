@@ -1,7 +1,10 @@
-"""A load of inference requests over gRPC."""
+"""A load of inference requests over gRPC.
 
-import time
-from collections.abc import Sequence
+grpcio's client takes more CPU than our server does: `client_cpu_ms` says how much.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -10,14 +13,15 @@ from tritonclient.grpc import service_pb2
 
 from apps.serving.holdout import Holdout
 from bench import load
+from bench.load import Ask, Bounds
 
 _METHOD = "/inference.GRPCInferenceService/ModelInfer"
 _TIMEOUT_SECONDS = 60
 
 
 def measure(
-    address: str, model: str, holdout: Holdout, *, clients: int, requests: int, pid: int
-) -> dict[str, Any]:
+    address: str, model: str, holdout: Holdout, *, clients: int, bounds: Bounds, pid: int
+) -> dict[str, float]:
     """Send requests from several clients at once, each over a connection of its own.
 
     Args:
@@ -25,30 +29,26 @@ def measure(
         model: Name of the model.
         holdout: The rows that are sent, over and over, as raw FP32.
         clients: Connections that send at once.
-        requests: Requests in all.
+        bounds: Where the load ends.
         pid: The server's process.
 
     Returns:
         What `bench.load.measure` returns.
     """
     messages = [_message(model, holdout, row) for row in holdout.rows]
-
-    def send(count: int, latencies: list[float]) -> None:
-        _send(address, messages, count, latencies)
-
-    return load.drive(send, address, clients=clients, requests=requests, pid=pid)
+    return load.drive(lambda: _connected(address, messages), clients, bounds, pid)
 
 
-def _send(address: str, messages: Sequence[bytes], count: int, latencies: list[float]) -> None:
+@contextmanager
+def _connected(address: str, messages: Sequence[bytes]) -> Iterator[Ask]:
     own = [("grpc.use_local_subchannel_pool", 1)]
     with grpc.insecure_channel(address, options=own) as channel:
         infer: Any = channel.unary_unary(_METHOD)
-        # The connection is not part of the first request.
-        infer(messages[0], timeout=_TIMEOUT_SECONDS)
-        for number in range(count):
-            start = time.perf_counter()
+
+        def ask(number: int) -> None:
             infer(messages[number % len(messages)], timeout=_TIMEOUT_SECONDS)
-            latencies.append(time.perf_counter() - start)
+
+        yield ask
 
 
 def _message(model: str, holdout: Holdout, row: Sequence[float]) -> bytes:

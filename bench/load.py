@@ -1,13 +1,21 @@
-"""A load of inference requests over plain sockets, so that the client costs as little as it can."""
+"""A load of inference requests over plain sockets, so that the client costs as little as it can.
+
+Run by itself it reads a `Task` as JSON from its standard input and writes what it measured, for a
+load from inside the network of a pod.
+"""
 
 import json
 import os
 import socket
 import ssl
 import statistics
+import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,10 +23,50 @@ from urllib.parse import urlsplit
 from apps.serving.client import Gateway, infer_request
 from apps.serving.holdout import Holdout
 
+Ask = Callable[[int], None]
+"""Sends the request of a number and takes its answer."""
+
+Connect = Callable[[], AbstractContextManager[Ask]]
+"""Opens one client's connection."""
+
 _TIMEOUT_SECONDS = 30
 _BUFFER = 65536
 _END_OF_HEAD = b"\r\n\r\n"
 _LENGTH = b"content-length:"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Where a load ends: whichever comes first.
+
+    Attributes:
+        requests: Requests in all.
+        seconds: Seconds.
+    """
+
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """A load that another process puts on a model.
+
+    Attributes:
+        url: URL of the model.
+        holdout: File of the rows that are sent.
+        clients: Connections that send at once.
+        requests: Requests in all.
+        seconds: Longest time in seconds.
+        ca: Certificate of the authority of an `https` URL.
+    """
+
+    url: str
+    holdout: str
+    clients: int
+    requests: int
+    seconds: float
+    ca: str | None = None
 
 
 def measure(
@@ -26,81 +74,95 @@ def measure(
     holdout: Holdout,
     *,
     clients: int,
-    requests: int,
+    bounds: Bounds,
     pid: int | None = None,
     gateway: Gateway | None = None,
-) -> dict[str, Any]:
+) -> dict[str, float]:
     """Send requests from several clients at once, each over one connection.
 
     Args:
         url: URL of the model.
         holdout: The rows that are sent, over and over.
         clients: Connections that send at once.
-        requests: Requests in all.
+        bounds: Where the load ends.
         pid: The server's process, when its CPU time is to be measured.
         gateway: How the gateway of an `https` URL is known.
 
     Returns:
-        `clients`, `requests_per_second`, `p50_ms`, `p99_ms`, and with `pid` `cpu_ms`, the server's
-        CPU time a request.
+        `requests_per_second`, `p50_ms`, `p99_ms`, `client_cpu_ms`, the CPU time that the clients
+        themselves took a request, and with `pid` `cpu_ms`, that of the server.
     """
     parts = urlsplit(url)
     messages = [_message(parts.netloc, f"{parts.path}/infer", holdout, row) for row in holdout.rows]
     context = gateway.context() if gateway else None
-
-    def send(count: int, latencies: list[float]) -> None:
-        _send(url, context, messages, count, latencies)
-
-    return drive(send, url, clients=clients, requests=requests, pid=pid)
+    return drive(lambda: _connected(url, context, messages), clients, bounds, pid)
 
 
-def drive(
-    send: Callable[[int, list[float]], None],
-    target: str,
-    *,
-    clients: int,
-    requests: int,
-    pid: int | None,
-) -> dict[str, Any]:
-    """Let several clients send at once, and return what `measure` does.
+def drive(connect: Connect, clients: int, bounds: Bounds, pid: int | None) -> dict[str, float]:
+    """Let several clients ask at once, and return what `measure` does.
+
+    Time and CPU count from the moment at which all are connected and have had one answer.
 
     Args:
-        send: Sends so many requests, and adds the seconds that each took.
-        target: Where they go, for the error.
-        clients: How many send at once.
-        requests: Requests in all.
+        connect: Opens a client's connection.
+        clients: How many ask at once.
+        bounds: Where the load ends.
         pid: The server's process, when its CPU time is to be measured.
     """
-    latencies: list[float] = []
-    share = requests // clients
-    threads = [threading.Thread(target=send, args=(share, latencies)) for _ in range(clients)]
-    cpu = 0.0 if pid is None else cpu_seconds(pid)
-    start = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    elapsed = time.perf_counter() - start
-    if len(latencies) != share * clients:
-        raise RuntimeError(f"{share * clients - len(latencies)} requests to {target} failed")
-    result = _summary(clients, latencies, elapsed)
+    ready = threading.Barrier(clients + 1)
+    share = max(2, bounds.requests // clients)
+    with ThreadPoolExecutor(clients) as pool:
+        loads = [
+            pool.submit(_client, connect, ready, share, bounds.seconds) for _ in range(clients)
+        ]
+        # Where one fails before, its error is raised below.
+        with suppress(threading.BrokenBarrierError):
+            ready.wait()
+        cpu = 0.0 if pid is None else cpu_seconds(pid)
+        start, own = time.perf_counter(), time.process_time()
+        results = [load.exception() for load in loads]
+        elapsed, own = time.perf_counter() - start, time.process_time() - own
+    for error in sorted(filter(None, results), key=_is_consequence):
+        raise error
+    latencies = [latency for load in loads for latency in load.result()]
+    cuts = statistics.quantiles(latencies, n=100, method="inclusive")
+    result = {
+        "requests_per_second": len(latencies) / elapsed,
+        "p50_ms": cuts[49] * 1000,
+        "p99_ms": cuts[98] * 1000,
+        "client_cpu_ms": own / len(latencies) * 1000,
+    }
     if pid is not None:
         result["cpu_ms"] = (cpu_seconds(pid) - cpu) / len(latencies) * 1000
     return result
 
 
-def _summary(clients: int, latencies: Sequence[float], elapsed: float) -> dict[str, Any]:
-    """Return what a load shows: `clients`, `requests_per_second`, `p50_ms` and `p99_ms`."""
-    cuts = statistics.quantiles(latencies, n=100, method="inclusive")
-    return {
-        "clients": clients,
-        "requests_per_second": len(latencies) / elapsed,
-        "p50_ms": cuts[49] * 1000,
-        "p99_ms": cuts[98] * 1000,
-    }
+def _client(connect: Connect, ready: threading.Barrier, share: int, seconds: float) -> list[float]:
+    """Return the seconds that each request of one client took."""
+    latencies: list[float] = []
+    try:
+        with connect() as ask:
+            # The connection is not part of the first request.
+            ask(0)
+            ready.wait()
+            now = time.perf_counter()
+            end = now + seconds
+            while len(latencies) < share and (now < end or len(latencies) < 2):
+                ask(len(latencies))
+                before, now = now, time.perf_counter()
+                latencies.append(now - before)
+    except BaseException:
+        # The others would wait for this one without end.
+        ready.abort()
+        raise
+    return latencies
 
 
-def ask(url: str, holdout: Holdout, gateway: Gateway) -> float:
+def _is_consequence(error: BaseException) -> bool:
+    return isinstance(error, threading.BrokenBarrierError)
+
+
+def ask_once(url: str, holdout: Holdout, gateway: Gateway) -> float:
     """Return the seconds that one request takes, the connection that it opens included.
 
     Args:
@@ -111,7 +173,8 @@ def ask(url: str, holdout: Holdout, gateway: Gateway) -> float:
     parts = urlsplit(url)
     message = _message(parts.netloc, f"{parts.path}/infer", holdout, holdout.rows[0])
     start = time.perf_counter()
-    _send(url, gateway.context(), [message], 1, [])
+    with _connected(url, gateway.context(), [message]) as ask:
+        ask(0)
     return time.perf_counter() - start
 
 
@@ -128,7 +191,7 @@ def wait_answer(url: str, holdout: Holdout, seconds: float) -> float:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            with _connect(url, unverified, 5) as connection:
+            with _opened(url, unverified, 5) as connection:
                 connection.sendall(message)
                 if _receive(connection).startswith(b"HTTP/1.1 200"):
                     return time.monotonic()
@@ -139,31 +202,29 @@ def wait_answer(url: str, holdout: Holdout, seconds: float) -> float:
     raise RuntimeError(f"no prediction from {url} in {seconds:g} s")
 
 
-def _connect(url: str, context: ssl.SSLContext | None, timeout: float) -> socket.socket:
+def _opened(url: str, context: ssl.SSLContext | None, timeout: float) -> socket.socket:
     parts = urlsplit(url)
     host, encrypted = str(parts.hostname), parts.scheme == "https"
     plain = socket.create_connection((host, parts.port or (443 if encrypted else 80)), timeout)
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if not encrypted:
         return plain
     return (context or ssl.create_default_context()).wrap_socket(plain, server_hostname=host)
 
 
-def _send(
-    url: str,
-    context: ssl.SSLContext | None,
-    messages: Sequence[bytes],
-    count: int,
-    latencies: list[float],
-) -> None:
-    with _connect(url, context, _TIMEOUT_SECONDS) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for number in range(count):
-            start = time.perf_counter()
+@contextmanager
+def _connected(
+    url: str, context: ssl.SSLContext | None, messages: Sequence[bytes]
+) -> Iterator[Ask]:
+    with _opened(url, context, _TIMEOUT_SECONDS) as connection:
+
+        def ask(number: int) -> None:
             connection.sendall(messages[number % len(messages)])
             answer = _receive(connection)
             if not answer.startswith(b"HTTP/1.1 200"):
-                raise RuntimeError(answer[:200].decode("utf-8", "replace"))
-            latencies.append(time.perf_counter() - start)
+                raise RuntimeError(f"{url} answered {answer[:200].decode('utf-8', 'replace')}")
+
+        yield ask
 
 
 def _receive(connection: socket.socket) -> bytes:
@@ -199,3 +260,22 @@ def cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     # utime and stime, the 14th and 15th fields of the file; two went with the name.
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def main() -> None:
+    """Put the load of a `Task` on a model."""
+    task = Task(**json.load(sys.stdin))
+    parts = urlsplit(task.url)
+    gateway = Gateway(f"{parts.scheme}://{parts.netloc}", task.ca) if task.ca else None
+    found = measure(
+        task.url,
+        Holdout.read(Path(task.holdout)),
+        clients=task.clients,
+        bounds=Bounds(task.requests, task.seconds),
+        gateway=gateway,
+    )
+    json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

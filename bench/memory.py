@@ -4,12 +4,15 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from infra import naming
 
 NODE, PLATFORM, MODELS = "node", "platform", "models"
 """Parts of a cluster: its own components, pods that serve no model, pods that serve one."""
+
+SIZES: Final = ("processes", "rss_mib", "pss_mib", "anonymous_mib")
+"""What is measured of a program."""
 
 _PROC = Path("/proc")
 # As the kubelet names the cgroup of a pod.
@@ -29,7 +32,7 @@ def model_pods(pods: Collection[Mapping[str, Any]]) -> set[str]:
     }
 
 
-def by_program(folder: Path, models: Collection[str]) -> list[dict[str, Any]]:
+def by_program(folder: Path, models: Collection[str]) -> dict[str, dict[str, float]]:
     """Return the memory of every process under a node's first one, summed by part and program.
 
     Args:
@@ -37,33 +40,34 @@ def by_program(folder: Path, models: Collection[str]) -> list[dict[str, Any]]:
         models: UIDs of the pods that serve models.
 
     Returns:
-        `part`, `program`, `processes`, `rss_mib` (pages shared with others count in each),
-        `pss_mib` (each page counts once in all) and `anonymous_mib` (without the pages of files,
-        which the kernel can take back), the largest first.
+        By `<part>/<program>`, the largest first: `processes`, `rss_mib` (pages shared with others
+        count in each), `pss_mib` (each page counts once in all) and `anonymous_mib` (without the
+        pages of files, which the kernel can take back).
     """
-    sums: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0, 0.0, 0.0, 0.0])
+    sums: dict[str, dict[str, float]] = defaultdict(lambda: dict.fromkeys(SIZES, 0.0))
     for pid in descendants(_first_process(folder)):
         fields = _fields(_PROC / str(pid) / "smaps_rollup")
         if "Rss" not in fields:
             continue
         cgroups = _read(_PROC / str(pid) / "cgroup").decode()
-        entry = sums[part_of(cgroups, models), _program(pid)]
-        entry[0] += 1
-        entry[1] += fields["Rss"] / 1024
-        entry[2] += fields["Pss"] / 1024
-        entry[3] += fields["Anonymous"] / 1024
-    rows = [
-        {
-            "part": part,
-            "program": name,
-            "processes": int(count),
-            "rss_mib": rss,
-            "pss_mib": pss,
-            "anonymous_mib": anonymous,
-        }
-        for (part, name), (count, rss, pss, anonymous) in sums.items()
-    ]
-    return sorted(rows, key=lambda row: -float(row["pss_mib"]))
+        entry = sums[f"{part_of(cgroups, models)}/{_program(pid)}"]
+        entry["processes"] += 1
+        for size, field in zip(SIZES[1:], ("Rss", "Pss", "Anonymous"), strict=True):
+            entry[size] += fields[field] / 1024
+    return dict(sorted(sums.items(), key=lambda one: -one[1]["pss_mib"]))
+
+
+def process_of(folder: Path, program: str) -> int:
+    """Return the process of a program that runs once under a node's first process.
+
+    Args:
+        folder: The cluster's folder, by which its processes are found.
+        program: The program.
+    """
+    found = [pid for pid in descendants(_first_process(folder)) if _program(pid) == program]
+    if len(found) != 1:
+        raise RuntimeError(f"{len(found)} processes of {program} are running in the cluster")
+    return found[0]
 
 
 def part_of(cgroups: str, models: Collection[str]) -> str:

@@ -18,11 +18,6 @@ def timed(action: Callable[[], object]) -> Duration:
     return {"wall_s": time.monotonic() - started, "cpu_s": _cpu_of_children() - cpu}
 
 
-def median(durations: list[Duration]) -> Duration:
-    """Return the duration with the median wall time."""
-    return sorted(durations, key=lambda one: one["wall_s"])[(len(durations) - 1) // 2]
-
-
 def _cpu_of_children() -> float:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

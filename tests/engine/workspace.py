@@ -38,11 +38,13 @@ class Workspace:
         folder: Program, state and the engine's home.
         kubeconfig: Kubeconfig that the program gives its provider.
         limit: Seconds after which a command is given up.
+        more: More environment variables of every command.
     """
 
     folder: Path
     kubeconfig: str
     limit: float = 300
+    more: Mapping[str, str] = field(default_factory=dict)
     _variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -78,6 +80,7 @@ class Workspace:
             "GOGC": env.GOGC,
             # The tests hold what the plug-in does by default.
             "KUBECONFIG": "",
+            **self.more,
         }
         self.pulumi("stack", "init", _STACK)
 

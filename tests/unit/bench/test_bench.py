@@ -6,8 +6,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from bench import memory, objects, report
-from tests.unit.bench import sample
+from bench import memory, objects
 
 
 def resource(kind: str, inputs: dict[str, Any], *, custom: bool = True) -> dict[str, Any]:
@@ -91,16 +90,3 @@ def test_a_process_belongs_to_the_node_to_the_platform_or_to_a_model() -> None:
     assert memory.part_of(line.format(model), models) == memory.MODELS
     assert memory.part_of(line.format(other), models) == memory.PLATFORM
     assert memory.part_of("8:pids:/slipway-bench/node\n", models) == memory.NODE
-
-
-def test_the_page_says_where_its_figures_come_from() -> None:
-    page = report.page(sample.RESULTS)
-    assert "2 cores, 23.5 GiB" in page
-    assert "| `make up`: pulumi | 30.0 s | 75% |  |" in page
-    assert "Ratio of the medians 1.10 (aim: 1.15)." in page
-    assert "| node and platform | in all (aim: 1024 MiB) | 3 | 350 MiB | 300 MiB |" in page
-    assert "| everything | in all | 4 | 440 MiB | 390 MiB |" in page
-    assert "| digits (onnx), 8 at once | 5868 | 1.28 ms | 2.73 ms | 0.17 ms |" in page
-    assert "each time anew: 2.5 s, 2.7 s." in page
-    assert "| MLServer 1.7.1, iris, gRPC, 8 | 5868 | 1.28 ms | 2.73 ms | 1.50 ms |" in page
-    assert "| MLServer 1.7.1, iris | 5.0 s | 222 MiB |" in page

@@ -1,12 +1,18 @@
-"""A model that is small enough to show what a server itself costs: iris, by logistic regression."""
+"""Models that are trained only to be measured."""
 
 import json
 import os
 from pathlib import Path
+from typing import Any
+
+_TREES = 50
 
 
-def train(folder: Path) -> None:
-    """Write `iris.onnx`, `iris.joblib` and `holdout.json` to a folder."""
+def train_iris(folder: Path) -> None:
+    """Write `iris.onnx`, `iris.joblib` and `holdout.json` to a folder.
+
+    Iris by logistic regression is small enough to show what a server itself costs.
+    """
     # Else ONNX Runtime reports the model to its maker once it is imported.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import joblib
@@ -34,3 +40,17 @@ def train(folder: Path) -> None:
         "labels": labels.tolist(),
     }
     (folder / "holdout.json").write_text(json.dumps(holdout))
+
+
+def train_boosters(folder: Path) -> None:
+    """Write `digits.ubj` of XGBoost and `digits.txt` of LightGBM to a folder."""
+    import lightgbm
+    import xgboost
+    from sklearn.datasets import load_digits
+
+    rows, labels = load_digits(return_X_y=True)
+    quiet: dict[str, Any] = {"n_estimators": _TREES, "n_jobs": 1}
+    xgboost.XGBClassifier(**quiet).fit(rows, labels).save_model(folder / "digits.ubj")
+    lightgbm.LGBMClassifier(**quiet, verbosity=-1).fit(rows, labels).booster_.save_model(
+        folder / "digits.txt"
+    )
