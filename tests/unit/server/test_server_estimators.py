@@ -3,18 +3,23 @@
 from pathlib import Path
 from typing import Any
 
+import joblib
 import lightgbm
 import numpy as np
 import pytest
 import skops.io
 import xgboost
+from sklearn import ensemble
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from apps.serving.runtimes import RUNTIMES
 from slipway_server import models
-from slipway_server.errors import ModelError
+from slipway_server.errors import ModelError, RequestError
 from slipway_server.tensors import TensorSpec
 
 DATA = {"two": load_breast_cancer, "three": load_iris, "number": load_diabetes}
@@ -88,6 +93,14 @@ def test_a_model_of_skops_answers_as_the_estimator_does(tmp_path: Path) -> None:
     assert np.array_equal(labels, estimator.predict(rows))
 
 
+class Contrary(ensemble.RandomForestClassifier):  # type: ignore[misc]
+    """Predicts the least probable class."""
+
+    def predict_proba(self, rows: Any) -> Any:
+        """Return the probabilities the other way round."""
+        return super().predict_proba(rows)[:, ::-1]
+
+
 class Stranger(BaseEstimator):  # type: ignore[misc]
     """An estimator of nobody's library."""
 
@@ -117,3 +130,84 @@ def test_half_a_model_is_refused(tmp_path: Path, name: str) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match="or damaged"):
         models.load(path, library)
+
+
+FORESTS = {
+    "RandomForestClassifier": "three",
+    "ExtraTreesClassifier": "two",
+    "RandomForestRegressor": "number",
+    "ExtraTreesRegressor": "number",
+}
+
+
+def grown(kind: str, path: Path) -> tuple[Any, Any, models.Model]:
+    """Return a forest, the rows it was fitted on, and what the server loads of it."""
+    rows, targets = DATA[FORESTS[kind]](return_X_y=True)
+    estimator = getattr(ensemble, kind)(n_estimators=TREES, random_state=1, n_jobs=-1)
+    estimator.fit(rows, targets)
+    joblib.dump(estimator, path)
+    return estimator, rows, models.load(path, "sklearn")
+
+
+@pytest.mark.parametrize("kind", FORESTS)
+def test_a_forest_answers_as_the_estimator_does_to_the_last_bit(tmp_path: Path, kind: str) -> None:
+    estimator, rows, model = grown(kind, tmp_path / "model.joblib")
+    names = [spec.name for spec in model.outputs]
+    found = dict(zip(names, model.predict({"X": rows}, names), strict=True))
+    # The sums of several threads come in any order.
+    estimator.n_jobs = 1
+    for name, array in found.items():
+        method = estimator.predict_proba if name == "probabilities" else estimator.predict
+        assert np.array_equal(array, method(rows))
+
+
+@pytest.mark.parametrize("kind", FORESTS)
+def test_the_trees_of_a_forest_are_asked_without_scikit_learns_detours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    _, rows, model = grown(kind, tmp_path / "model.joblib")
+    for method in ("predict", "predict_proba"):
+        monkeypatch.setattr(getattr(ensemble, kind), method, None, raising=False)
+    assert len(model.predict({"X": rows[:1]}, [model.outputs[0].name])[0]) == 1
+
+
+def test_a_forest_refuses_an_infinite_number(tmp_path: Path) -> None:
+    _, rows, model = grown("RandomForestClassifier", tmp_path / "model.joblib")
+    with pytest.raises(RequestError, match="the model cannot work on these inputs"):
+        model.predict({"X": np.full((1, rows.shape[1]), np.inf)}, ["label"])
+
+
+def test_a_forest_that_knows_missing_numbers_is_asked_what_they_mean(tmp_path: Path) -> None:
+    rows, targets = load_iris(return_X_y=True)
+    missing = np.where(rows > 6, np.nan, rows)
+    estimator = ensemble.RandomForestClassifier(n_estimators=TREES, random_state=1)
+    joblib.dump(estimator.fit(missing, targets), tmp_path / "model.joblib")
+    model = models.load(tmp_path / "model.joblib", "sklearn")
+    (labels,) = model.predict({"X": missing}, ["label"])
+    assert np.array_equal(labels, estimator.predict(missing))
+
+
+def test_a_forest_whose_trees_mean_something_else_is_asked_itself(tmp_path: Path) -> None:
+    rows, targets = load_iris(return_X_y=True)
+    estimator = Contrary(n_estimators=TREES, random_state=1).fit(rows, targets)
+    joblib.dump(estimator, tmp_path / "model.joblib")
+    model = models.load(tmp_path / "model.joblib", "sklearn")
+    (labels,) = model.predict({"X": rows}, ["label"])
+    assert np.array_equal(labels, estimator.predict(rows))
+
+
+def test_an_estimator_starts_no_threads_or_processes_of_its_own(tmp_path: Path) -> None:
+    rows, targets = load_iris(return_X_y=True)
+    nearest = KNeighborsClassifier(n_jobs=-1)
+    joblib.dump(make_pipeline(StandardScaler(), nearest).fit(rows, targets), tmp_path / "model")
+    loaded: list[Any] = []
+    load = joblib.load
+
+    def kept(path: Path) -> Any:
+        loaded.append(load(path))
+        return loaded[0]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(joblib, "load", kept)
+        models.load(tmp_path / "model", "sklearn")
+    assert loaded[0][-1].n_jobs == 1
