@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from slipway_server.errors import RequestError
+from slipway_server.job_queue import JobQueue
 from slipway_server.pool import InferencePool
+from tests.waiting import until
 
 
 def run(calls: Sequence[Any]) -> Sequence[Any]:
@@ -117,4 +119,41 @@ def test_an_answer_that_comes_once_the_server_has_ended_is_dropped() -> None:
     pool.close()
     # An exception in the thread would fail this test.
     for thread in pool._threads:
+        thread.join()
+
+
+def test_every_entry_is_taken_once_by_whichever_thread_and_in_order() -> None:
+    queue: JobQueue[int | None] = JobQueue()
+    taken: list[list[int]] = [[] for _ in range(4)]
+
+    def take(own: list[int]) -> None:
+        while (entry := queue.get()) is not None:
+            own.append(entry)
+
+    threads = [threading.Thread(target=take, args=(own,)) for own in taken]
+    for thread in threads:
+        thread.start()
+    for entry in range(5000):
+        queue.put(entry)
+    for _ in threads:
+        queue.put(None)
+    for thread in threads:
+        thread.join()
+    assert sorted(entry for own in taken for entry in own) == list(range(5000))
+    assert all(own == sorted(own) for own in taken)
+    assert len(queue) == 0
+
+
+def test_an_entry_wakes_one_thread_and_leaves_the_others_idle() -> None:
+    queue: JobQueue[int] = JobQueue()
+    threads = [threading.Thread(target=queue.get) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    until(lambda: queue.idle == 3, "three idle threads")
+    queue.put(1)
+    assert queue.idle == 2
+    until(lambda: sum(thread.is_alive() for thread in threads) == 2, "one thread has its entry")
+    for _ in range(2):
+        queue.put(1)
+    for thread in threads:
         thread.join()

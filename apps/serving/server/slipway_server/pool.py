@@ -5,11 +5,11 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 from slipway_server.batching import Inference
 from slipway_server.errors import RequestError
+from slipway_server.job_queue import JobQueue
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class InferencePool:
         batches: Callable[[], bool] = lambda: False,
         timeout: float | None = None,
     ) -> None:
-        self._jobs: SimpleQueue[_Place | None] = SimpleQueue()
+        self._jobs: JobQueue[_Place | None] = JobQueue()
         self._capacity = threads + queue
         self._run = run
         self._batches = batches
@@ -70,7 +70,7 @@ class InferencePool:
     @property
     def waiting(self) -> int:
         """Requests that no thread has taken yet, those that were given up included."""
-        return self._jobs.qsize()
+        return len(self._jobs)
 
     async def answer(self, inference: Inference[T]) -> T:
         """Return the answer to a request.
@@ -120,12 +120,9 @@ class InferencePool:
     def _more(self) -> list[_Place]:
         """Take a fair share of what waits, so that no thread is idle while another has a pile."""
         places: list[_Place] = []
-        share = -(-self._jobs.qsize() // len(self._threads)) if self._batches() else 0
-        while len(places) < share:
-            try:
-                place = self._jobs.get_nowait()
-            except Empty:
-                break
+        share = -(-len(self._jobs) // len(self._threads)) if self._batches() else 0
+        while len(places) < share and (found := self._jobs.take()):
+            place = found[0]
             if place is None:
                 # The end, which another thread or the next turn gets.
                 self._jobs.put(None)
