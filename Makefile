@@ -2,6 +2,7 @@
 #   make preview STACK=local ARGS=--json
 STACK ?= local
 ARGS ?=
+REPORT ?=
 
 PYTHON := .venv/bin/python
 TOOLCHAIN := $(PYTHON) -m toolchain
@@ -11,7 +12,7 @@ TOOLCHAIN := $(PYTHON) -m toolchain
 
 help:
 	@echo "make up       bring the stack up and send a model's held-out data through the gateway"
-	@echo "make preview  show what 'make up' would change"
+	@echo "make preview  show what 'make up' would change; with REPORT=report.md, as a report"
 	@echo "make down     destroy the stack"
 	@echo "make test     everything: lint, pure tests, the engine, a real cluster"
 	@echo "make doctor   what this machine has, what it can get, what is in the way"
@@ -32,8 +33,12 @@ setup-stack:
 setup-clouds:
 	@toolchain/bootstrap.sh --clouds
 
-up preview down doctor shell: setup-stack
+up down doctor shell: setup-stack
 	@$(TOOLCHAIN) $@ --stack "$(STACK)" $(ARGS)
+
+# With REPORT=report.md a reviewer's report, of several stacks too: STACK=all, STACK="local prod".
+preview: setup-stack
+	@$(TOOLCHAIN) $@ --stack "$(STACK)" $(if $(REPORT),--report "$(REPORT)") $(ARGS)
 
 lint: setup-clouds
 	@$(PYTHON) -m toolchain.testing lint

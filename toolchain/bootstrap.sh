@@ -60,8 +60,12 @@ clouds=
 case ${1:-} in
 --clouds) clouds=yes ;;
 --stack)
-    # What a stack file says otherwise than in these words, the program still finds and names.
-    if grep -Eqs "kind: *[\"']?(aks|eks|gke)([^a-z]|$)" "Pulumi.$2.yaml"; then clouds=yes; fi
+    # One or several, or `all`. What a stack file says otherwise than in these words, the program
+    # still finds and names.
+    for name in $(echo "$2" | tr ',' ' '); do
+        if [ "$name" = all ]; then name='*'; fi
+        if grep -Eqs "kind: *[\"']?(aks|eks|gke)([^a-z]|$)" Pulumi.$name.yaml; then clouds=yes; fi
+    done
     ;;
 esac
 

@@ -20,11 +20,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Of the command line; those of the process by default.
     """
     parsed, further = _parser().parse_known_args(arguments)
+    if parsed.report and parsed.command != "preview":
+        _say(f"error: {parsed.command} takes no --report")
+        return 2
     if further and parsed.command not in ("up", "preview", "down"):
         _say(f"error: {parsed.command} takes no {further[0]}")
         return 2
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
+        if parsed.report:
+            return _report(parsed.stack, parsed.report, further)
         return _run(parsed.command, parsed.stack, further)
     except SlipwayError as error:
         for line in str(error).splitlines():
@@ -63,6 +68,23 @@ def _run(command: str, name: str, further: Sequence[str]) -> int:
     return 0
 
 
+def _report(names: str, path: str, further: Sequence[str]) -> int:
+    """Write the report of one or more previews."""
+    # Here, because only this command needs the types of the SDK, which take a while to import.
+    from toolchain import previewing
+    from toolchain.previews import markdown
+
+    target = previewing.report_path(path)
+    stacks = project.chosen(names)
+    reports = previewing.write(stacks, lambda name: Stack(name, report).planned(further), target)
+    for one in reports:
+        report(f"{one.stack}: {markdown.headline(one)}; see {target}")
+    objections = previewing.objections(reports)
+    for line in objections:
+        _say(f"error: {line}")
+    return 1 if objections else 0
+
+
 def _everything() -> list[str]:
     """Return all the programs this machine can get, for a cache that is filled ahead of time."""
     pinned = [name for name in programs.names() if programs.obtainable(name).ok]
@@ -81,6 +103,11 @@ def _parser() -> argparse.ArgumentParser:
         help="up, preview and down hand further arguments to pulumi",
     )
     parser.add_argument("--stack", default=project.LOCAL_STACK, help="default: %(default)s")
+    parser.add_argument(
+        "--report",
+        help="of preview: write it to this Markdown file and a JSON file beside it, and fail when "
+        "something is destroyed without an approval; --stack may name several stacks, or `all`",
+    )
     return parser
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -12,7 +12,7 @@ from typing import Any
 
 from toolchain import project, recovery
 from toolchain.errors import SlipwayError
-from toolchain.progress import Report
+from toolchain.progress import Report, ticking
 
 # Objects that exist are taken over, also in the fields that a killed creation set to other values.
 _ADOPT = {
@@ -23,6 +23,11 @@ _ADOPT = {
 # The state is written once, at the end, instead of whole before and after every step.
 _RECORDED_AT_THE_END = {"PULUMI_SKIP_CHECKPOINTS": "true"}
 _WHOLE = frozenset(["--yes", "--skip-preview"])
+
+# Every step of a replacement, since their order tells whether there is a time without the resource.
+_DIGEST = ("--json", "--show-replacement-steps", "--ignore-protect")
+# With it the engine prints events instead, one a line.
+_ONE_DIGEST = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "false"}
 
 
 class Engine:
@@ -91,11 +96,12 @@ class Engine:
         done = self._quiet(["stack", "select", "--create", *self._named()])
         self._require(done, "stack select")
 
-    def up(self, arguments: Sequence[str]) -> None:
+    def up(self, arguments: Sequence[str], approved: Collection[str] = ()) -> None:
         """Run `pulumi up`, after repairing what a killed engine left.
 
         Args:
             arguments: Further arguments.
+            approved: Logical names of resources that may go although the state protects them.
 
         Raises:
             SlipwayError: The engine has failed; it has said why.
@@ -106,6 +112,7 @@ class Engine:
             self._report("the last `make down` was killed: it is finished first")
             self.destroy(sorted(_WHOLE))
         adopting = self._recover(destroying=False)
+        self._unprotect(approved)
         if adopting:
             # For this run only, and only because those very objects were being created.
             self._run(["up", *self._named(), *arguments], _ADOPT)
@@ -119,6 +126,28 @@ class Engine:
             SlipwayError: The engine has failed; it has said why.
         """
         self._run(["preview", *self._named(), *arguments])
+
+    def planned(self, arguments: Sequence[str]) -> dict[str, Any]:
+        """Return the digest of a preview: what `toolchain.previews.model` reads.
+
+        What is protected is no error in it: `toolchain.previews.guard` judges that, of all
+        resources at once.
+
+        Raises:
+            SlipwayError: The engine has failed before it had a digest; it has said why.
+        """
+        command = ["preview", *self._named(), *_DIGEST, *arguments]
+        code, printed = self._captured(command)
+        try:
+            digest = json.loads(printed)
+        except ValueError:
+            digest = None
+        if not isinstance(digest, dict):
+            raise SlipwayError(f"pulumi preview failed with exit code {code} and printed no digest")
+        errors = [one for one in digest.get("diagnostics") or [] if one.get("severity") == "error"]
+        if code != 0 and not errors:
+            raise SlipwayError(f"pulumi preview failed with exit code {code}")
+        return digest
 
     def destroy(self, arguments: Sequence[str]) -> None:
         """Run `pulumi destroy`, also of what a killed engine was creating.
@@ -172,6 +201,19 @@ class Engine:
         self._require(imported, "stack import")
         return bool(repair.adopt)
 
+    def _unprotect(self, names: Collection[str]) -> None:
+        """Let go of the state's protection of resources; the program's own is kept for the next."""
+        if not names or not self.exists():
+            return
+        exported = self._quiet(["stack", "export", *self._named()])
+        self._require(exported, "stack export")
+        for resource in json.loads(exported.stdout)["deployment"].get("resources") or []:
+            urn = str(resource["urn"])
+            if resource.get("protect") and urn.rpartition("::")[2] in names:
+                self._report(f"approved: {recovery.name_of(urn)} is no longer protected")
+                command = ["state", "unprotect", urn, "--yes", *self._named()]
+                self._require(self._quiet(command), "state unprotect")
+
     def _tell(self, repair: recovery.Repair) -> None:
         for urns, what in (
             (repair.retry, "is done again"),
@@ -210,6 +252,28 @@ class Engine:
                 f"what was done is recorded, and `make {_TARGETS[arguments[0]]}` continues"
             )
 
+    def _captured(self, arguments: Sequence[str]) -> tuple[int, str]:
+        """Run the engine; return its exit code and what it printed, but for its complaints."""
+        with (
+            _left_to_the_engine() as stopped,
+            ticking(
+                self._report, lambda seconds: f"{arguments[0]} of {self._stack}: {seconds:.0f} s"
+            ),
+        ):
+            process = subprocess.Popen(
+                [self._pulumi, "--non-interactive", *arguments],
+                cwd=self._root,
+                env={**self._env, **_ONE_DIGEST},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            stopped.process = process
+            printed, _ = process.communicate()
+        if stopped.number is not None:
+            raise KeyboardInterrupt
+        return process.returncode, printed
+
     def _quiet(
         self, arguments: Sequence[str], stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
@@ -244,7 +308,7 @@ class _Stopped:
     """Which signal has come while the engine ran, if one has."""
 
     number: int | None = None
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | subprocess.Popen[str] | None = None
 
 
 @contextmanager

@@ -11,6 +11,8 @@ NAME: Final = "slipway"
 """As in `Pulumi.yaml`; a test holds it."""
 
 LOCAL_STACK: Final = "local"
+EVERY_STACK: Final = "all"
+"""Stands for every stack with a file, where a command takes several."""
 
 _STACK = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
@@ -28,6 +30,21 @@ def stack_file(stack: str) -> Path:
         known = ", ".join(stacks()) or "none"
         raise SlipwayError(f"STACK={stack}: there is no {path.name}; stacks with a file: {known}")
     return path
+
+
+def chosen(names: str) -> list[str]:
+    """Return the stacks that `STACK=` names.
+
+    Args:
+        names: One or more, with commas or spaces between them; `all` is every one with a file.
+
+    Raises:
+        SlipwayError: It names none, or one without a file.
+    """
+    found = stacks() if names == EVERY_STACK else re.split(r"[,\s]+", names.strip(", "))
+    for name in found:
+        stack_file(name)
+    return list(dict.fromkeys(found))
 
 
 def stacks() -> list[str]:

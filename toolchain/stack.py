@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from infra import settings as stack_settings
 from infra.settings import ClusterSettings, LocalClusterSettings, Settings
@@ -56,7 +56,7 @@ class Stack:
             engine = self._engine()
         with self._timings.phase("pulumi"):
             engine.select()
-            engine.up([*self._unattended(), *arguments])
+            engine.up([*self._unattended(), *arguments], settings.approve)
         with self._timings.phase("predictions"):
             self._python("apps.serving.check", "--let-sleep", "--stack", self.name)
         self._report(self._timings.line())
@@ -64,12 +64,12 @@ class Stack:
 
     def preview(self, arguments: Sequence[str]) -> None:
         """Show what `up` would change."""
-        self._build_examples(self._read(check_files=False))
-        settings = self._read(check_files=True)
-        programs.ensure(parts.manifests(settings, brings(settings.cluster)), self._report)
-        engine = self._engine()
-        engine.select()
-        engine.preview(["--diff", *arguments])
+        self._previewing()[1].preview(["--diff", *arguments])
+
+    def planned(self, arguments: Sequence[str]) -> tuple[Settings, dict[str, Any]]:
+        """Return the settings, and the engine's digest of what `up` would change."""
+        settings, engine = self._previewing()
+        return settings, engine.planned(arguments)
 
     def down(self, arguments: Sequence[str]) -> None:
         """Destroy the stack, and say what remains."""
@@ -93,6 +93,15 @@ class Stack:
         self._engine(variables).select()
         # The engine keeps one selected stack for all shells, and another run may have changed it.
         return {**variables, "PULUMI_STACK": self.name}
+
+    def _previewing(self) -> tuple[Settings, Engine]:
+        """Return the settings and the engine, with what the program reads obtained."""
+        self._build_examples(self._read(check_files=False))
+        settings = self._read(check_files=True)
+        programs.ensure(parts.manifests(settings, brings(settings.cluster)), self._report)
+        engine = self._engine()
+        engine.select()
+        return settings, engine
 
     def _engine(self, variables: Mapping[str, str] | None = None) -> Engine:
         """Return the engine.

@@ -70,6 +70,13 @@ def test_the_sdks_of_the_clouds_are_added_where_they_are_needed(checkout: Path) 
     assert "SDKs of the clouds" in bootstrap(checkout, "--clouds").stderr
 
 
+@pytest.mark.parametrize("stacks", ["all", "here cloud", "here,cloud"])
+def test_one_of_several_stacks_on_a_cloud_is_enough_for_its_sdk(
+    checkout: Path, stacks: str
+) -> None:
+    assert "SDKs of the clouds" in bootstrap(checkout, "--stack", stacks).stderr
+
+
 def test_both_lock_files_have_the_same_version_of_a_package() -> None:
     common, clouds = (
         dict(re.findall(r"(?m)^([\w.-]+)==(\S+)", (project.ROOT / name).read_text()))
