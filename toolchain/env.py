@@ -79,6 +79,9 @@ def variables(
     if stand_in:
         # Else the engine looks for the plug-ins of the installed SDKs at every run, in vain.
         env.setdefault("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION", "true")
+    # A workflow hands over as empty what it was not given.
+    if not env.get("PULUMI_BACKEND_URL"):
+        env.pop("PULUMI_BACKEND_URL", None)
     if "PULUMI_BACKEND_URL" not in env and not _logged_in(home):
         env["PULUMI_BACKEND_URL"] = f"file://{state_folder()}"
     unset = not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & env.keys()

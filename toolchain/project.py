@@ -1,6 +1,12 @@
-"""The project that the toolchain serves: its folder and its stacks' files."""
+"""The project that the toolchain serves: its folder and its stacks' files.
 
+`python3 -m toolchain.project` prints the names of the stacks as JSON, for a workflow with a job for
+each; with `--shared`, without the local one.
+"""
+
+import json
 import re
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -51,3 +57,8 @@ def stacks() -> list[str]:
     """Return the stacks that have a settings file, sorted."""
     names = (path.name for path in ROOT.glob("Pulumi.*.yaml"))
     return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in names)
+
+
+if __name__ == "__main__":
+    _left_out = [LOCAL_STACK] if sys.argv[1:] == ["--shared"] else []
+    sys.stdout.write(json.dumps([name for name in stacks() if name not in _left_out]) + "\n")

@@ -42,6 +42,8 @@ def test_a_passphrase_of_the_user_stays(tmp_path: Path) -> None:
 def test_the_state_is_kept_in_the_project_unless_the_user_chose_a_backend(tmp_path: Path) -> None:
     assert variables(tmp_path)["PULUMI_BACKEND_URL"] == f"file://{project.ROOT / '.state'}"
     assert variables(tmp_path, PULUMI_BACKEND_URL="s3://b")["PULUMI_BACKEND_URL"] == "s3://b"
+    # A workflow hands over as empty what it was not given.
+    assert variables(tmp_path, PULUMI_BACKEND_URL="")["PULUMI_BACKEND_URL"].startswith("file://")
 
 
 def test_a_login_decides_about_the_backend(tmp_path: Path) -> None:
