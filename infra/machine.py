@@ -47,6 +47,15 @@ def local_store(cluster: str, identity: pulumi.Input[str]) -> pulumi.Output[str]
     return pulumi.Output.concat(f"local:{cluster}/", identity)
 
 
+def registry_store(repository: pulumi.Input[str]) -> pulumi.Output[str]:
+    """Return the `store` argument that stands for a registry: `registry:<repository>`.
+
+    Args:
+        repository: The repository that images are pushed to, `<host>/<path>` without a tag.
+    """
+    return pulumi.Output.concat("registry:", repository)
+
+
 class LocalCluster(pulumi.CustomResource):
     """A single-node Kubernetes cluster on this machine.
 

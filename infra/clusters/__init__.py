@@ -1,11 +1,15 @@
 """The kinds of clusters: from the settings of a kind to what builds it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import assert_never
 
+import pulumi
+
 from infra.clusters.local import build_local
+from infra.clusters.protection import Protection
 from infra.contract import ClusterHandle
-from infra.settings import ClusterSettings, LocalClusterSettings
+from infra.settings import ClusterSettings, EksClusterSettings, LocalClusterSettings
 
 
 def build(settings: ClusterSettings, approve: Iterable[str]) -> ClusterHandle:
@@ -21,5 +25,25 @@ def build(settings: ClusterSettings, approve: Iterable[str]) -> ClusterHandle:
     match settings:
         case LocalClusterSettings():
             return build_local(settings)
+        case EksClusterSettings():
+            # Here, because only the stacks of a cloud have its SDK.
+            with _sdk():
+                from infra.clusters.eks import build_eks
+
+            return build_eks(settings, Protection(settings.protect, frozenset(approve)))
         case _:
             assert_never(settings)
+
+
+@contextmanager
+def _sdk() -> Iterator[None]:
+    """Say how a cloud's SDK is installed where it is not."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("pulumi_"):
+            raise
+        raise pulumi.RunError(
+            f"the Python package {error.name} is not installed, which this stack's "
+            "slipway:cluster.kind needs; run `make up`, or install requirements-clouds.lock"
+        ) from error

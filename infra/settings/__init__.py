@@ -11,14 +11,15 @@ the keys below is refused.
 import json
 from collections.abc import Mapping, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from infra.settings import (
     artifacts,
     autoscaling,
     backends,
+    files,
     hosts,
     joined,
     promotion,
@@ -32,8 +33,7 @@ from infra.settings import (
 )
 from infra.settings.artifacts import Artifact
 from infra.settings.autoscaling import ScalingSettings
-from infra.settings.cluster import ClusterSettings
-from infra.settings.cluster.local import LocalClusterSettings
+from infra.settings.cluster import ClusterSettings, EksClusterSettings, LocalClusterSettings
 from infra.settings.errors import NAMESPACE, SettingsError, key, lines, suggest
 from infra.settings.gateway import GatewaySettings, IssuerSettings
 from infra.settings.models import ModelPriority, ModelSettings, workloads
@@ -44,7 +44,7 @@ from infra.settings.resources import GpuSettings, ResourceSettings
 from infra.settings.secrets import SecretSource
 from infra.settings.storage import StorageSettings
 from infra.settings.teams import QuotaSettings, TeamSettings
-from infra.settings.types import ModelName, ResourceName, StrictModel, TeamName, distinct
+from infra.settings.types import ModelName, ResourceNames, StrictModel, TeamName
 
 if TYPE_CHECKING:
     import pulumi
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Artifact",
     "ClusterSettings",
+    "EksClusterSettings",
     "GatewaySettings",
     "GpuSettings",
     "IssuerSettings",
@@ -86,7 +87,7 @@ class Settings(StrictModel):
         models: Models by name.
     """
 
-    approve: Annotated[tuple[ResourceName, ...], AfterValidator(distinct)] = ()
+    approve: ResourceNames = ()
     cluster: ClusterSettings
     platform: PlatformSettings = Field(default_factory=PlatformSettings)
     teams: dict[TeamName, TeamSettings] = Field(default_factory=dict)
@@ -153,6 +154,7 @@ def parse(raw: Mapping[str, Any], encrypted: Set[str] = frozenset()) -> Settings
         *backends.errors(raw),
         *promotion.errors(raw),
         *hosts.errors(raw),
+        *files.errors(raw),
         *quota.errors(raw),
         *autoscaling.errors(raw),
         *resources.errors(raw),

@@ -97,6 +97,11 @@ def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _empty_as_list(value: object) -> object:
+    """Let an empty list through: Pulumi hands out what is empty without saying what it is."""
+    return () if value == {} else value
+
+
 def _unreserved(value: str) -> str:
     if value in RESERVED_NAMESPACES or value.startswith("kube-"):
         raise ValueError(f"the namespace `{value}` is not a team's; choose another team name")
@@ -269,7 +274,11 @@ Concurrency = Annotated[int, Field(strict=True, ge=1, le=1000)]
 TimeoutSeconds = Annotated[int, Field(strict=True, ge=1, le=3600)]
 LabelKey = Annotated[str, AfterValidator(_label_key)]
 LabelValue = Annotated[str, AfterValidator(_label_value)]
-ResourceName = Annotated[str, AfterValidator(_resource_name)]
+ResourceNames = Annotated[
+    tuple[Annotated[str, AfterValidator(_resource_name)], ...],
+    BeforeValidator(_empty_as_list),
+    AfterValidator(distinct),
+]
 Group = Annotated[str, AfterValidator(_group)]
 ObjectName = Annotated[str, AfterValidator(_object_name)]
 HostName = Annotated[str, AfterValidator(_host_name)]

@@ -57,6 +57,9 @@ _COMPUTED: Mapping[str, dict[str, Any]] = {
         "address_pool": "10.231.0.4-10.231.0.14",
     },
     "slipway:machine:ModelFile": {"node_path": "/models/0"},
+    "kubernetes:core/v1:Service": {
+        "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}
+    },
     "kubernetes:helm.sh/v4:Chart": {"resources": []},
     "kubernetes:cert-manager.io/v1:Certificate": {"status": {"revision": 1}},
     "kubernetes:cert-manager.io/v1:CertificateRequest": {
@@ -150,9 +153,9 @@ class _Mocks(mocks.Mocks):
             identifier = f"{metadata['namespace']}/{identifier}"
         return identifier, {**args.inputs, **computed}
 
-    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[Any]]:
         if args.token in answers.CALLS:
-            return answers.CALLS[args.token], None
+            return answers.CALLS[args.token], []
         raise AssertionError(f"the program called {args.token}, which a preview could not do")
 
 

@@ -4,7 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from infra.settings.cluster.eks import EksClusterSettings
 from infra.settings.cluster.local import LocalClusterSettings
 
+__all__ = ["ClusterSettings", "EksClusterSettings", "LocalClusterSettings"]
+
 # A further kind joins this union and the registry in `infra.clusters`.
-ClusterSettings = Annotated[LocalClusterSettings, Field(discriminator="kind")]
+ClusterSettings = Annotated[
+    LocalClusterSettings | EksClusterSettings,
+    Field(discriminator="kind"),
+]

@@ -36,6 +36,7 @@ def _load(values: dict[str, Any]) -> Loaded:
 
 def test_the_smallest_stack_is_a_cluster_with_the_defaults_of_a_laptop() -> None:
     parsed = settings.parse(CLUSTER)
+    assert isinstance(parsed.cluster, settings.LocalClusterSettings)
     assert parsed.cluster.ports == (8080, 8443)
     assert parsed.cluster.distributions == ("k3s", "upstream")
     assert (parsed.teams, parsed.models) == ({}, {})
