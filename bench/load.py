@@ -14,8 +14,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -109,21 +110,23 @@ def drive(connect: Connect, clients: int, bounds: Bounds, pid: int | None) -> di
         bounds: Where the load ends.
         pid: The server's process, when its CPU time is to be measured.
     """
-    ready = threading.Barrier(clients + 1)
+    began: list[float] = []
+
+    def begin() -> None:
+        cpu = 0.0 if pid is None else cpu_seconds(pid)
+        began[:] = time.perf_counter(), time.process_time(), cpu
+
+    # The last one to be ready takes the time, before any goes on.
+    ready = threading.Barrier(clients, begin)
     share = max(2, bounds.requests // clients)
     with ThreadPoolExecutor(clients) as pool:
-        loads = [
-            pool.submit(_client, connect, ready, share, bounds.seconds) for _ in range(clients)
-        ]
-        # Where one fails before, its error is raised below.
-        with suppress(threading.BrokenBarrierError):
-            ready.wait()
-        cpu = 0.0 if pid is None else cpu_seconds(pid)
-        start, own = time.perf_counter(), time.process_time()
+        one = partial(_client, connect, ready, share, bounds.seconds)
+        loads = [pool.submit(one) for _ in range(clients)]
         results = [load.exception() for load in loads]
-        elapsed, own = time.perf_counter() - start, time.process_time() - own
     for error in sorted(filter(None, results), key=_is_consequence):
         raise error
+    start, own, cpu = began
+    elapsed, own = time.perf_counter() - start, time.process_time() - own
     latencies = [latency for load in loads for latency in load.result()]
     cuts = statistics.quantiles(latencies, n=100, method="inclusive")
     result = {

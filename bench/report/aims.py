@@ -8,7 +8,7 @@ from typing import Any, Final
 from bench.figures import Figures, middle
 from bench.peers import MLSERVER, OURS
 from bench.report.cluster import beside_models_mib, gateway_adds_ms, ratio_to_kubectl
-from bench.report.serving import our_cpu_ms, rate
+from bench.report.serving import rate
 from bench.report.tables import table
 
 
@@ -45,12 +45,16 @@ class Aim:
         return self.what, wanted, shown, "yes" if met else "**no**"
 
 
+def _our_rate(figures: Figures, model: str, clients: str) -> float:
+    return rate(figures[model], OURS, "rest", clients)
+
+
 def _times_mlserver(model: str, limit: float) -> list[Aim]:
     return [
         Aim(
             f"requests a second against {MLSERVER}: {model}, REST, {clients} at once",
             "peers",
-            partial(rate, model=model, server=OURS, protocol="rest", clients=clients),
+            partial(_our_rate, model=model, clients=clients),
             limit,
             "times",
             digits=1,
@@ -105,7 +109,7 @@ AIMS: Final = (
     Aim(
         "CPU a request: iris, REST, 1 at once",
         "peers",
-        partial(our_cpu_ms, model="iris", protocol="rest", clients="1"),
+        lambda figures: middle(figures["iris"][OURS]["rest"]["1"]["cpu_ms"]),
         0.20,
         "ms",
     ),
