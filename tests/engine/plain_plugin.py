@@ -14,7 +14,8 @@ from pulumi.provider.experimental.server import main
 
 from toolchain.plugin.parent import end_with_parent
 
-DRIFT = json.loads(os.environ.get("PLAIN_PLUGIN_DRIFT", "{}"))
+# Whole numbers are no values of the protocol.
+DRIFT = json.loads(os.environ.get("PLAIN_PLUGIN_DRIFT", "{}"), parse_int=float)
 
 
 class PlainProvider(protocol.Provider):
