@@ -7,10 +7,14 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import Final
 
 from toolchain import doctor, env, programs, project
 from toolchain.errors import SlipwayError
 from toolchain.stack import Stack
+
+_DRIFT: Final = 2
+"""Exit code of `drift` when something was changed outside of Pulumi."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,14 +24,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Of the command line; those of the process by default.
     """
     parsed, further = _parser().parse_known_args(arguments)
-    if parsed.report and parsed.command != "preview":
+    if parsed.report and parsed.command not in ("preview", "drift"):
         _say(f"error: {parsed.command} takes no --report")
         return 2
-    if further and parsed.command not in ("up", "preview", "down"):
+    if further and parsed.command not in ("up", "preview", "down", "drift"):
         _say(f"error: {parsed.command} takes no {further[0]}")
         return 2
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
+        if parsed.command == "drift":
+            return _drift(parsed.stack, parsed.report, further)
         if parsed.report:
             return _report(parsed.stack, parsed.report, further)
         return _run(parsed.command, parsed.stack, further)
@@ -85,6 +91,24 @@ def _report(names: str, path: str, further: Sequence[str]) -> int:
     return 1 if objections else 0
 
 
+def _drift(name: str, path: str | None, further: Sequence[str]) -> int:
+    """Say what was changed outside of Pulumi; the exit code is 2 when something was."""
+    from toolchain import previewing
+    from toolchain.previews import kinds, markdown
+
+    target = previewing.report_path(path) if path else None
+    digest = Stack(name, report).drifted(further)
+    found = previewing.write_drift(name, digest, target)
+    for change in found.changes:
+        fields = ", ".join(field.path for field in change.fields)
+        verb = markdown.VERBS[change.operation]
+        report(f"{verb}: {kinds.shown(change.type)} {change.place}{f' ({fields})' * bool(fields)}")
+    report(f"{name}: {markdown.drift_headline(found)}")
+    for problem in found.errors:
+        _say(f"error: {problem.name or name}: {problem.text.splitlines()[0]}")
+    return 1 if found.errors else _DRIFT if found.changes else 0
+
+
 def _everything() -> list[str]:
     """Return all the programs this machine can get, for a cache that is filled ahead of time."""
     pinned = [name for name in programs.names() if programs.obtainable(name).ok]
@@ -99,14 +123,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m toolchain", allow_abbrev=False)
     parser.add_argument(
         "command",
-        choices=("up", "preview", "down", "ensure", "doctor", "env", "shell"),
-        help="up, preview and down hand further arguments to pulumi",
+        choices=("up", "preview", "down", "drift", "ensure", "doctor", "env", "shell"),
+        help="up, preview, down and drift hand further arguments to pulumi",
     )
     parser.add_argument("--stack", default=project.LOCAL_STACK, help="default: %(default)s")
     parser.add_argument(
         "--report",
-        help="of preview: write it to this Markdown file and a JSON file beside it, and fail when "
-        "something is destroyed without an approval; --stack may name several stacks, or `all`",
+        help="of preview and drift: write it to this Markdown file and a JSON file beside it; a "
+        "preview then fails when something is destroyed without an approval, and --stack may name "
+        "several stacks, or `all`",
     )
     return parser
 

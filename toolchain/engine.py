@@ -136,17 +136,29 @@ class Engine:
         Raises:
             SlipwayError: The engine has failed before it had a digest; it has said why.
         """
-        command = ["preview", *self._named(), *_DIGEST, *arguments]
+        return self._digest(["preview", *self._named(), *_DIGEST, *arguments])
+
+    def drifted(self, arguments: Sequence[str]) -> dict[str, Any]:
+        """Return the digest of what a refresh would write into the state; it writes nothing.
+
+        Raises:
+            SlipwayError: The engine has failed before it had a digest; it has said why.
+        """
+        return self._digest(["refresh", *self._named(), "--preview-only", "--json", *arguments])
+
+    def _digest(self, command: Sequence[str]) -> dict[str, Any]:
         code, printed = self._captured(command)
         try:
             digest = json.loads(printed)
         except ValueError:
             digest = None
         if not isinstance(digest, dict):
-            raise SlipwayError(f"pulumi preview failed with exit code {code} and printed no digest")
+            raise SlipwayError(
+                f"pulumi {command[0]} failed with exit code {code} and printed no digest"
+            )
         errors = [one for one in digest.get("diagnostics") or [] if one.get("severity") == "error"]
         if code != 0 and not errors:
-            raise SlipwayError(f"pulumi preview failed with exit code {code}")
+            raise SlipwayError(f"pulumi {command[0]} failed with exit code {code}")
         return digest
 
     def destroy(self, arguments: Sequence[str]) -> None:

@@ -1,14 +1,14 @@
-"""What `make preview REPORT=...` does: one report of the previews of one or more stacks."""
+"""What `make preview REPORT=...` and `make drift` do: they ask the engine, and write a report."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from infra.settings import Settings
 from toolchain.errors import SlipwayError
 from toolchain.previews import guard, markdown, model
-from toolchain.previews.document import Report, document
+from toolchain.previews.document import Report, document, drift_document
 
 Plan = Callable[[str], tuple[Settings, dict[str, Any]]]
 """Returns the settings of a stack, and the engine's digest of what an update would change."""
@@ -28,6 +28,21 @@ def report_path(text: str) -> Path:
     return path
 
 
+def write_drift(stack: str, digest: Mapping[str, Any], path: Path | None) -> model.ChangeSet:
+    """Return what was changed outside of Pulumi, and write it as Markdown and as JSON.
+
+    Args:
+        stack: Name of the stack.
+        digest: The engine's digest of a refresh.
+        path: Where the Markdown goes; nowhere when there is none.
+    """
+    found = model.parse(stack, digest)
+    if path is not None:
+        path.write_text(markdown.render_drift(found))
+        _write_json(path, drift_document(found))
+    return found
+
+
 def write(stacks: Sequence[str], plan: Plan, path: Path) -> list[Report]:
     """Preview stacks, and write the report as Markdown and, beside it, as JSON.
 
@@ -42,8 +57,12 @@ def write(stacks: Sequence[str], plan: Plan, path: Path) -> list[Report]:
     limit = markdown.LIMIT // len(reports)
     path.write_text("\n".join(markdown.render(report, limit=limit) for report in reports))
     documents = {"stacks": [document(report) for report in reports]}
-    path.with_suffix(".json").write_text(json.dumps(documents, indent=1) + "\n")
+    _write_json(path, documents)
     return reports
+
+
+def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+    path.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n")
 
 
 def preview(stack: str, plan: Plan) -> Report:

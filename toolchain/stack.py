@@ -71,6 +71,18 @@ class Stack:
         settings, engine = self._previewing()
         return settings, engine.planned(arguments)
 
+    def drifted(self, arguments: Sequence[str]) -> dict[str, Any]:
+        """Return the engine's digest of what was changed outside of Pulumi.
+
+        Raises:
+            SlipwayError: There is no such stack in the backend, or the engine has failed.
+        """
+        engine = self._engine()
+        if not engine.exists():
+            # A typing error in the backend's URL must not look like a stack without drift.
+            raise SlipwayError(f"the stack {self.name} is not in its backend: run `make up` first")
+        return engine.drifted(arguments)
+
     def down(self, arguments: Sequence[str]) -> None:
         """Destroy the stack, and say what remains."""
         engine = self._engine()

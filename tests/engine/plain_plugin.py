@@ -33,7 +33,10 @@ class PlainProvider(protocol.Provider):
 
     async def diff(self, request: protocol.DiffRequest) -> protocol.DiffResponse:
         old, new = request.old_state, request.new_inputs
-        changed = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+        ignored = request.ignore_changes
+        changed = sorted(
+            key for key in {*old, *new} if old.get(key) != new.get(key) and key not in ignored
+        )
         kinds = {
             key: protocol.PropertyDiffKind.UPDATE_REPLACE
             if key == "fixed"

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,3 +131,49 @@ def test_the_first_preview_of_a_stack_needs_nothing_that_it_makes(tmp_path: Path
     changes = planned(stack, 'one = thing("one", {})\nthing("two", {"of": one.id})\n')
     assert [change.operation for change in changes.changes] == ["create", "create"]
     assert changes.changes[1].new == {"of": model.UNKNOWN}
+
+
+DRIFTING = """\
+thing("resized", {"size": 1, "token": pulumi.Output.secret("hunter1")})
+thing("gone", {"size": 1}, "core/v1:Namespace")
+thing("same", {"size": 1})
+thing("told", {"size": 1, "shape": "a"}, ignore_changes=["size"])
+"""
+
+
+def drifted(stack: PlainStack, seen: dict[str, Any]) -> ChangeSet:
+    engine = stack.engine({"PLAIN_PLUGIN_DRIFT": json.dumps(seen)})
+    return model.parse(STACK, engine.drifted([]))
+
+
+@pytest.fixture(scope="module")
+def drifting(tmp_path_factory: pytest.TempPathFactory) -> PlainStack:
+    stack = PlainStack(tmp_path_factory.mktemp("drifting"))
+    stack.program(DRIFTING)
+    stack.up()
+    return stack
+
+
+def test_what_was_changed_outside_is_seen_with_both_values(drifting: PlainStack) -> None:
+    found = drifted(drifting, {"resized": {"size": 7}, "gone": None})
+    assert {change.name: change.operation for change in found.changes} == {
+        "resized": "update",
+        "gone": "delete",
+    }
+    (resized,) = found.of("update")
+    assert resized.fields == (Field("size", 1, 7),)
+    assert "hunter" not in repr(found)
+
+
+def test_a_stack_that_is_as_it_was_made_has_no_drift(drifting: PlainStack) -> None:
+    assert drifted(drifting, {}).changes == ()
+
+
+def test_looking_for_drift_leaves_the_state_as_it_is(drifting: PlainStack) -> None:
+    drifted(drifting, {"resized": {"size": 7}, "gone": None})
+    assert planned(drifting, DRIFTING).changes == ()
+
+
+def test_what_the_program_leaves_to_others_is_no_drift(drifting: PlainStack) -> None:
+    assert drifted(drifting, {"told": {"size": 9}}).changes == ()
+    assert drifted(drifting, {"told": {"shape": "b"}}).changes != ()

@@ -61,11 +61,32 @@ def document(report: Report) -> dict[str, Any]:
         "requests": {
             resource: float(amount) for resource, amount in capacity.totals(changes).items()
         },
-        "problems": [
-            {"severity": problem.severity, "resource": problem.name, "text": problem.text}
-            for problem in changes.problems
-        ],
+        "problems": _problems(changes),
     }
+
+
+def drift_document(found: ChangeSet) -> dict[str, Any]:
+    """Return what a refresh found as what `json` can write."""
+    return {
+        "stack": found.stack,
+        "counts": {**found.counts(), "unchanged": found.unchanged},
+        "changes": [
+            {**_named(change), "urn": change.urn, "place": change.place, "fields": _fields(change)}
+            for change in found.changes
+        ],
+        "problems": _problems(found),
+    }
+
+
+def _problems(changes: ChangeSet) -> list[dict[str, str]]:
+    return [
+        {"severity": problem.severity, "resource": problem.name, "text": problem.text}
+        for problem in changes.problems
+    ]
+
+
+def _fields(change: Change) -> list[dict[str, Any]]:
+    return [{"path": field.path, "old": field.old, "new": field.new} for field in change.fields]
 
 
 def _named(change: Change) -> dict[str, str]:
@@ -84,7 +105,5 @@ def _change(change: Change) -> Mapping[str, Any]:
         "loss": means.loss,
         "downtime": means.downtime,
         "note": means.note,
-        "fields": [
-            {"path": field.path, "old": field.old, "new": field.new} for field in change.fields
-        ],
+        "fields": _fields(change),
     }

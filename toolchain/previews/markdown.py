@@ -6,7 +6,7 @@ from typing import Final
 
 from toolchain.previews import capacity, kinds, meaning, text, traffic
 from toolchain.previews.document import Report
-from toolchain.previews.model import Change, Problem
+from toolchain.previews.model import Change, ChangeSet, Problem
 
 LIMIT: Final = 60_000
 """Characters of a report; a comment on GitHub has at most 65 536."""
@@ -31,6 +31,42 @@ def marker(stack: str) -> str:
     return f"<!-- slipway preview: {stack} -->"
 
 
+def drift_marker(stack: str) -> str:
+    """Return the line by which the issue of a stack's drift is found again."""
+    return f"<!-- slipway drift: {stack} -->"
+
+
+def render_drift(found: ChangeSet, *, limit: int = LIMIT) -> str:
+    """Return what a refresh found, as Markdown.
+
+    Args:
+        found: The changes that a refresh would write into the state.
+        limit: Longest result in characters.
+    """
+    lines = [
+        drift_marker(found.stack),
+        f"## Stack {text.code(found.stack)}: {drift_headline(found)}",
+        *_section("Errors", _problems(found.errors)),
+        *_section("Deleted", _listed(found.of("delete", "forget"))),
+        *_section("Changed", _changed(found.of("update"))),
+    ]
+    if found.changes:
+        lines += [
+            "",
+            "`-` is what Pulumi made, `+` what is there now. `make up ARGS=--refresh` brings back "
+            "what the stack file says; what is to stay belongs into the stack file.",
+        ]
+    return _cut(_joined(lines), limit)
+
+
+def drift_headline(found: ChangeSet) -> str:
+    """Return in one line what was changed outside of Pulumi."""
+    if found.errors:
+        return "looking for drift failed"
+    counts = [f"{count} {VERBS[name]}" for name, count in found.counts().items()]
+    return f"{', '.join(counts)} outside of Pulumi" if counts else "no drift"
+
+
 def render(report: Report, *, limit: int = LIMIT) -> str:
     """Return a report as Markdown.
 
@@ -48,10 +84,14 @@ def render(report: Report, *, limit: int = LIMIT) -> str:
     short = _joined(
         _lines(report, [*_folded(names), "", "The values are in the JSON beside this report."])
     )
-    if len(short) <= limit:
-        return short
+    return _cut(short, limit)
+
+
+def _cut(whole: str, limit: int) -> str:
+    if len(whole) <= limit:
+        return whole
     note = "\n\n… the rest is in the JSON beside this report.\n"
-    return short[: limit - len(note)].rpartition("\n")[0] + note
+    return whole[: limit - len(note)].rpartition("\n")[0] + note
 
 
 def _joined(lines: Iterable[str]) -> str:

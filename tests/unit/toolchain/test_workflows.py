@@ -16,7 +16,10 @@ from toolchain import project
 
 GITHUB = sorted((project.ROOT / ".github" / "workflows").glob("*.yml"))
 GITLAB = project.ROOT / ".gitlab-ci.yml"
-WRITING = {("preview.yml", "comment"): {"contents": "read", "pull-requests": "write"}}
+WRITING = {
+    ("preview.yml", "comment"): {"contents": "read", "pull-requests": "write"},
+    ("drift.yml", "drift"): {"contents": "read", "id-token": "write", "issues": "write"},
+}
 """The jobs that may write to the forge; of other jobs, only an identity for a cloud is more."""
 
 
@@ -32,6 +35,13 @@ def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield path.name, name, job
 
 
+def events(workflow: str) -> set[str]:
+    """Return what starts a workflow."""
+    document = load(project.ROOT / ".github" / "workflows" / workflow)
+    # YAML takes the key `on` for a truth.
+    return set({str(key): value for key, value in document.items()}["True"])
+
+
 def scripts() -> Iterator[tuple[str, str]]:
     """Yield every script with where it stands."""
     for workflow, name, job in jobs():
@@ -44,7 +54,7 @@ def scripts() -> Iterator[tuple[str, str]]:
 
 
 def test_there_are_workflows_to_look_at() -> None:
-    assert [path.name for path in GITHUB][:2] == ["deploy.yml", "preview.yml"]
+    assert [path.name for path in GITHUB] == ["deploy.yml", "drift.yml", "preview.yml"]
 
 
 @pytest.mark.parametrize("path", [*GITHUB, GITLAB], ids=lambda path: path.name)
@@ -89,14 +99,12 @@ def test_a_job_has_the_rights_that_it_needs_and_no_others() -> None:
 
 def test_no_workflow_runs_a_forks_code_with_the_repositorys_rights() -> None:
     for path in GITHUB:
-        # YAML takes the key `on` for a truth.
-        events = {str(key): value for key, value in load(path).items()}["True"]
-        assert not {"pull_request_target", "workflow_run"} & set(events), path.name
+        assert not {"pull_request_target", "workflow_run"} & events(path.name), path.name
 
 
 def test_what_may_write_runs_nothing_of_the_pull_request() -> None:
     for workflow, name, job in jobs():
-        if (workflow, name) not in WRITING:
+        if (workflow, name) not in WRITING or "pull_request" not in events(workflow):
             continue
         (checkout,) = (s for s in job["steps"] if s.get("uses", "").startswith("actions/checkout"))
         assert checkout["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
