@@ -117,6 +117,6 @@ def stateful(type_: str, inputs: Mapping[str, Any]) -> Kind | None:
 
 def shown(type_: str) -> str:
     """Return a type for a person: `Deployment` of Kubernetes, else with its package: `aws Vpc`."""
-    package, _, kind = normalized(type_).partition(":")
+    package, _, kind = normalized(type_).removeprefix("pulumi:").partition(":")
     kind = kind.rpartition(":")[2]
     return kind if package == "kubernetes" else f"{package} {kind}"

@@ -96,11 +96,16 @@ class Change:
 
     @property
     def place(self) -> str:
-        """Where a Kubernetes object is: its namespace and name; else the logical name."""
+        """Where a Kubernetes object is: its namespace and name; else the logical name.
+
+        Of an object whose namespace is as new as itself, the namespace is not known yet.
+        """
         metadata = self.inputs.get("metadata")
         if not self.type.startswith("kubernetes:") or not isinstance(metadata, Mapping):
             return self.name
         namespace, name = metadata.get("namespace"), metadata.get("name") or self.name
+        if UNKNOWN in (namespace, name):
+            return self.name
         return f"{namespace}/{name}" if isinstance(namespace, str) else str(name)
 
 

@@ -190,3 +190,12 @@ def test_a_kubernetes_object_is_named_as_the_cluster_does() -> None:
         step("create", CLUSTER, "cluster", new={"metadata": {"name": "x"}}),
     ).changes
     assert (inside.place, outside.place, machine.place) == ("vision/digits", "vision", "cluster")
+
+
+def test_an_object_in_a_namespace_that_is_not_known_yet_has_its_logical_name() -> None:
+    (quota,) = changes(
+        step(
+            "create", DEPLOYMENT, "vision", new={"metadata": {"namespace": UNKNOWN, "name": "team"}}
+        )
+    ).changes
+    assert quota.place == "vision"
