@@ -116,18 +116,20 @@ class LocalCluster(pulumi.CustomResource):
 class Image(pulumi.CustomResource):
     """A container image built on this machine and brought to where a cluster pulls from.
 
-    The reference carries a tag derived from everything that goes into the image, so it is known in
-    a preview, an unchanged image is not built again, and a changed one rolls the pods.
+    Its tag is derived from everything that goes into the image, so an unchanged image is not built
+    again, and a changed one rolls the pods. In a local cluster the reference has that tag and is
+    known in a preview; of a registry it has the digest that a push gives the image.
 
     Args:
         resource_name: Logical name.
         recipe: Name of a recipe in `toolchain/images`.
-        store: Where the image goes: `local:<cluster>/<identity>`, of `local_store`.
+        store: Where the image goes: `local:<cluster>/<identity>`, of `local_store`, or
+            `registry:<host>/<path>`, of `registry_store`.
         opts: Resource options.
 
     Attributes:
         ref: Reference to use in a pod.
-        present: Whether the node has it; the next `up` brings one that its kubelet removed.
+        present: Whether it is there; the next `up` brings one that is not.
     """
 
     ref: pulumi.Output[str]

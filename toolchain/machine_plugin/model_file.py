@@ -15,7 +15,7 @@ from toolchain.machine_plugin.resource import (
     Live,
     changed,
 )
-from toolchain.machine_plugin.store import LocalStore, StoreError, parse
+from toolchain.machine_plugin.store import LocalStore, StoreError, parse_local
 from toolchain.plugin.properties import UNKNOWN, Properties
 
 PRESENT = "present"
@@ -42,7 +42,7 @@ class ModelFileResource:
                 inputs.refuse("source", problem)
         if store:
             try:
-                parse(store)
+                parse_local(store)
             except StoreError as error:
                 inputs.refuse("store", str(error))
         return Checked({**news, PRESENT: True}, tuple(inputs.failures))
@@ -85,7 +85,7 @@ class ModelFileResource:
     def read(self, identifier: str, state: Properties) -> Live | None:
         """See `Resource.read`; a model goes with its cluster."""
         del identifier
-        if not _is_there(parse(str(state["store"]))) or not _placed(state).exists():
+        if not _is_there(parse_local(str(state["store"]))) or not _placed(state).exists():
             return None
         inputs = {**{key: state[key] for key in ("source", "digest", "store")}, PRESENT: True}
         return Live(inputs, {**inputs, "node_path": str(_placed(state).parent)})
@@ -93,7 +93,7 @@ class ModelFileResource:
     def delete(self, identifier: str, state: Properties, call: Call) -> None:
         """See `Resource.delete`; a model that another resource has brought too stays."""
         del identifier
-        store = parse(str(state["store"]))
+        store = parse_local(str(state["store"]))
         if not _is_there(store):
             return
         placed = _placed(state)
@@ -103,7 +103,7 @@ class ModelFileResource:
 
     @staticmethod
     def _put(inputs: Properties, call: Call) -> Properties:
-        store = parse(str(inputs["store"]))
+        store = parse_local(str(inputs["store"]))
         source = Path(str(inputs["source"]))
         call.report(f"copying {source} to the cluster {store.cluster}")
         claims.claim(_models(store), _placed(inputs), call.urn)
@@ -135,7 +135,7 @@ def _models(store: LocalStore) -> Path:
 
 
 def _placed(properties: Properties) -> Path:
-    store = parse(str(properties["store"]))
+    store = parse_local(str(properties["store"]))
     return _models(store) / str(properties["digest"]) / _name(properties)
 
 

@@ -46,7 +46,7 @@ def text() -> str:
                 ),
                 "slipway:machine:Image": _resource(
                     inputs={"recipe": _TEXT, "store": _TEXT},
-                    outputs={"ref": _TEXT, "present": _FLAG},
+                    outputs={"ref": _TEXT, "tag": _TEXT, "present": _FLAG},
                 ),
                 "slipway:machine:ModelFile": _resource(
                     inputs={"source": _TEXT, "digest": _TEXT, "store": _TEXT},

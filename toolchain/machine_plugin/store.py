@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from toolchain.errors import SlipwayError
 
 LOCAL = "local:"
+REGISTRY = "registry:"
 
 
 class StoreError(SlipwayError):
@@ -25,16 +26,46 @@ class LocalStore:
     identity: str
 
 
-def parse(store: str) -> LocalStore:
+@dataclass(frozen=True)
+class RegistryStore:
+    """A repository of a registry, from which a cluster pulls images.
+
+    Attributes:
+        repository: `<host>/<path>`, without a tag.
+    """
+
+    repository: str
+
+
+def parse(store: str) -> LocalStore | RegistryStore:
     """Return the store that an input names.
 
     Raises:
-        StoreError: It is not `local:<cluster>/<identity>`.
+        StoreError: It is neither `local:<cluster>/<identity>` nor `registry:<host>/<path>`.
     """
+    first, _, rest = store.removeprefix(REGISTRY).partition("/")
+    if store.startswith(REGISTRY) and first and rest:
+        return RegistryStore(f"{first}/{rest}")
     cluster, _, identity = store.removeprefix(LOCAL).partition("/")
     if not store.startswith(LOCAL) or not cluster or not identity:
         raise StoreError(
             f"store {store!r} is not known: use `local:<cluster>/<identity>` "
-            "(infra.machine.local_store makes it)"
+            "(infra.machine.local_store makes it) or `registry:<host>/<path>` "
+            "(infra.machine.registry_store)"
         )
     return LocalStore(cluster, identity)
+
+
+def parse_local(store: str) -> LocalStore:
+    """Return the node that an input names.
+
+    Raises:
+        StoreError: It is not `local:<cluster>/<identity>`.
+    """
+    found = parse(store)
+    if not isinstance(found, LocalStore):
+        raise StoreError(
+            f"store {store!r} is a registry, to which no file of this machine is brought: store "
+            "the model where the cluster reaches it (docs/storage.md)"
+        )
+    return found

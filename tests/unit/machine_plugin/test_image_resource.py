@@ -8,7 +8,9 @@ import pytest
 from tests.unit.machine_plugin.machine import IDENTITY, Machine
 from toolchain import images, local_cluster
 from toolchain.errors import SlipwayError
+from toolchain.images.registry import Repository
 from toolchain.machine_plugin.image import ImageResource
+from toolchain.machine_plugin.resource import Difference
 from toolchain.plugin.properties import UNKNOWN
 
 RESOURCE = ImageResource()
@@ -118,3 +120,57 @@ def test_a_store_that_names_no_cluster_and_identity_is_refused(
 
     assert failure.property == "store"
     assert "use `local:<cluster>/<identity>`" in failure.reason
+
+
+REGISTRY: dict[str, Any] = {"recipe": "pause", "store": "registry:registry.example/ml/images"}
+TAG = f"pause-{REF.rpartition(':')[2]}"
+IN_REGISTRY = {**REGISTRY, "tag": TAG, "present": True}
+
+
+@pytest.fixture
+def pushed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What a registry has, digest by tag, in place of one."""
+    digests: dict[str, str] = {}
+
+    def push(self: Repository, archive: Path, tag: str, report: object) -> str:
+        return digests.setdefault(tag, "sha256:0123")
+
+    monkeypatch.setattr(Repository, "digest", lambda self, tag: digests.get(tag))
+    monkeypatch.setattr(Repository, "push", push)
+    return digests
+
+
+def test_pods_take_the_digest_of_what_was_pushed(
+    machine: Machine, pushed: dict[str, str], built: list[str]
+) -> None:
+    assert RESOURCE.check({}, REGISTRY, machine.call()).inputs == IN_REGISTRY
+    _, state = RESOURCE.create(IN_REGISTRY, machine.call())
+    assert state["ref"] == "registry.example/ml/images@sha256:0123"
+    assert built == ["pause"]
+    # Another stack, or a lost state: what is there is not built again.
+    RESOURCE.create(IN_REGISTRY, machine.call())
+    assert built == ["pause"]
+
+
+def test_the_digest_of_an_unchanged_image_is_known_in_a_preview(
+    machine: Machine, pushed: dict[str, str]
+) -> None:
+    _, state = RESOURCE.create(IN_REGISTRY, machine.call())
+    assert RESOURCE.diff(state, IN_REGISTRY, machine.call()) == Difference()
+    assert RESOURCE.plan(state, IN_REGISTRY)["ref"] == state["ref"]
+    newer = {**IN_REGISTRY, "tag": "pause-newer"}
+    assert RESOURCE.diff(state, newer, machine.call()).updates == ("tag",)
+    assert RESOURCE.plan(state, newer)["ref"] is UNKNOWN
+    assert RESOURCE.plan({}, IN_REGISTRY)["ref"] is UNKNOWN
+
+
+def test_a_refresh_finds_that_the_registry_lost_an_image(
+    machine: Machine, pushed: dict[str, str]
+) -> None:
+    identifier, state = RESOURCE.create(IN_REGISTRY, machine.call())
+    live = RESOURCE.read(identifier, state)
+    assert live is not None and live.outputs == state
+    pushed.clear()
+    lost = RESOURCE.read(identifier, state)
+    assert lost is not None
+    assert RESOURCE.diff(lost.outputs, lost.inputs, machine.call()).updates == ("present",)
