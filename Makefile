@@ -8,7 +8,7 @@ PYTHON := .venv/bin/python
 TOOLCHAIN := $(PYTHON) -m toolchain
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down drift test lint doctor shell bench lock setup setup-stack setup-clouds
+.PHONY: help up preview down drift plan-digest test lint doctor shell bench lock setup setup-stack setup-clouds
 
 help:
 	@echo "make up       bring the stack up and send a model's held-out data through the gateway"
@@ -16,6 +16,7 @@ help:
 	@echo "make down     destroy the stack"
 	@echo "make drift    what was changed outside of Pulumi; with REPORT=drift.md, as a report"
 	@echo "make test     everything: lint, pure tests, the engine, a real cluster"
+	@echo "make plan-digest  one digest of everything that the program registers"
 	@echo "make doctor   what this machine has, what it can get, what is in the way"
 	@echo "make shell    a shell with the pinned programs first on PATH"
 	@echo "make lint     ruff and mypy"
@@ -34,7 +35,7 @@ setup-stack:
 setup-clouds:
 	@toolchain/bootstrap.sh --clouds
 
-up down doctor shell: setup-stack
+up down doctor shell plan-digest: setup-stack
 	@$(TOOLCHAIN) $@ --stack "$(STACK)" $(ARGS)
 
 # With REPORT=report.md a reviewer's report, of several stacks too: STACK=all, STACK="local prod".

@@ -63,6 +63,8 @@ def _run(command: str, name: str, further: Sequence[str]) -> int:
             Stack(name, report).preview(further)
         case "down":
             Stack(name, report).down(further)
+        case "plan-digest":
+            sys.stdout.write(f"{Stack(name, report).digest()}\n")
         case "env":
             for key, value in sorted(_changed(Stack(name, report).environment()).items()):
                 sys.stdout.write(f"export {key}={shlex.quote(value)}\n")
@@ -123,7 +125,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m toolchain", allow_abbrev=False)
     parser.add_argument(
         "command",
-        choices=("up", "preview", "down", "drift", "ensure", "doctor", "env", "shell"),
+        choices=(
+            "up",
+            "preview",
+            "down",
+            "drift",
+            "plan-digest",
+            "ensure",
+            "doctor",
+            "env",
+            "shell",
+        ),
         help="up, preview, down and drift hand further arguments to pulumi",
     )
     parser.add_argument("--stack", default=project.LOCAL_STACK, help="default: %(default)s")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from infra import settings as stack_settings
@@ -71,6 +72,24 @@ class Stack:
         settings, engine = self._previewing()
         return settings, engine.planned(arguments)
 
+    def digest(self) -> str:
+        """Return the digest of everything that the program registers for this stack.
+
+        It is that of a stack without resources, in a backend of its own: what is up does not count.
+
+        Raises:
+            SlipwayError: The program has failed.
+        """
+        from toolchain.previews import digest, model
+
+        with TemporaryDirectory() as folder:
+            _, engine = self._previewing({"PULUMI_BACKEND_URL": f"file://{folder}"})
+            preview = engine.planned([])
+        errors = model.parse(self.name, preview).errors
+        if errors:
+            raise SlipwayError("\n".join(problem.text for problem in errors))
+        return digest.of(preview)
+
     def drifted(self, arguments: Sequence[str]) -> dict[str, Any]:
         """Return the engine's digest of what was changed outside of Pulumi.
 
@@ -106,12 +125,16 @@ class Stack:
         # The engine keeps one selected stack for all shells, and another run may have changed it.
         return {**variables, "PULUMI_STACK": self.name}
 
-    def _previewing(self) -> tuple[Settings, Engine]:
-        """Return the settings and the engine, with what the program reads obtained."""
+    def _previewing(self, more: Mapping[str, str] | None = None) -> tuple[Settings, Engine]:
+        """Return the settings and the engine, with what the program reads obtained.
+
+        Args:
+            more: Environment variables of the engine, before all others.
+        """
         self._build_examples(self._read(check_files=False))
         settings = self._read(check_files=True)
         programs.ensure(parts.manifests(settings, brings(settings.cluster)), self._report)
-        engine = self._engine()
+        engine = self._engine({**self._engine_variables(), **(more or {})})
         engine.select()
         return settings, engine
 
