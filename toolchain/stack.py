@@ -9,7 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from infra import settings as stack_settings
-from infra.settings import ClusterSettings, LocalClusterSettings, Settings
+from infra.settings import (
+    ClusterSettings,
+    ExistingClusterSettings,
+    LocalClusterSettings,
+    Settings,
+)
 from toolchain import cache, env, local_cluster, parts, plugins, programs, project
 from toolchain.engine import Engine
 from toolchain.errors import SlipwayError
@@ -257,6 +262,14 @@ def brings(cluster: ClusterSettings) -> Brings:
     """
     if isinstance(cluster, LocalClusterSettings):
         return local_cluster.brings(_distribution(cluster))
+    if isinstance(cluster, ExistingClusterSettings):
+        traits = cluster.traits
+        return Brings(
+            network_policies=traits.network_policies,
+            metrics_server=traits.metrics_server,
+            load_balancer=traits.load_balancer.address_pool is None,
+            storage_class=traits.storage_class,
+        )
     return MANAGED
 
 

@@ -6,10 +6,16 @@ from typing import assert_never
 
 import pulumi
 
+from infra.clusters.existing import build_existing
 from infra.clusters.local import build_local
 from infra.clusters.protection import Protection
 from infra.contract import ClusterHandle
-from infra.settings import ClusterSettings, EksClusterSettings, LocalClusterSettings
+from infra.settings import (
+    ClusterSettings,
+    EksClusterSettings,
+    ExistingClusterSettings,
+    LocalClusterSettings,
+)
 
 
 def build(settings: ClusterSettings, approve: Iterable[str]) -> ClusterHandle:
@@ -25,6 +31,8 @@ def build(settings: ClusterSettings, approve: Iterable[str]) -> ClusterHandle:
     match settings:
         case LocalClusterSettings():
             return build_local(settings)
+        case ExistingClusterSettings():
+            return build_existing(settings)
         case EksClusterSettings():
             # Here, because only the stacks of a cloud have its SDK.
             with _sdk():

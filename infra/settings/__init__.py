@@ -33,7 +33,12 @@ from infra.settings import (
 )
 from infra.settings.artifacts import Artifact
 from infra.settings.autoscaling import ScalingSettings
-from infra.settings.cluster import ClusterSettings, EksClusterSettings, LocalClusterSettings
+from infra.settings.cluster import (
+    ClusterSettings,
+    EksClusterSettings,
+    ExistingClusterSettings,
+    LocalClusterSettings,
+)
 from infra.settings.errors import NAMESPACE, SettingsError, key, lines, suggest
 from infra.settings.gateway import GatewaySettings, IssuerSettings
 from infra.settings.models import ModelPriority, ModelSettings, workloads
@@ -53,6 +58,7 @@ __all__ = [
     "Artifact",
     "ClusterSettings",
     "EksClusterSettings",
+    "ExistingClusterSettings",
     "GatewaySettings",
     "GpuSettings",
     "IssuerSettings",

@@ -5,12 +5,18 @@ from typing import Annotated
 from pydantic import Field
 
 from infra.settings.cluster.eks import EksClusterSettings
+from infra.settings.cluster.existing import ExistingClusterSettings
 from infra.settings.cluster.local import LocalClusterSettings
 
-__all__ = ["ClusterSettings", "EksClusterSettings", "LocalClusterSettings"]
+__all__ = [
+    "ClusterSettings",
+    "EksClusterSettings",
+    "ExistingClusterSettings",
+    "LocalClusterSettings",
+]
 
 # A further kind joins this union and the registry in `infra.clusters`.
 ClusterSettings = Annotated[
-    LocalClusterSettings | EksClusterSettings,
+    LocalClusterSettings | EksClusterSettings | ExistingClusterSettings,
     Field(discriminator="kind"),
 ]

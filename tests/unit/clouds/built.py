@@ -1,5 +1,7 @@
 """Clusters as the program of their kind's stack file builds them."""
 
+import functools
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,3 +50,14 @@ def build(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Built:
     program = mocked_program.run(STACKS[kind], folder, monkeypatch)
     (handle,) = handles
     return Built(handle, program)
+
+
+@functools.cache
+def usual(kind: str) -> Built:
+    """Return what the program of a kind's stack file builds, once for all tests.
+
+    Args:
+        kind: The kind.
+    """
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as monkeypatch:
+        return build(kind, Path(folder), monkeypatch)

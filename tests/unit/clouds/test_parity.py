@@ -7,19 +7,17 @@ import yaml
 
 from infra import settings
 from infra.contract import ClusterTraits
-from tests.unit.clouds.built import CLOUDS, KINDS, Built, build
+from tests.unit.clouds.built import CLOUDS, KINDS, Built, usual
 
 
 @pytest.fixture(name="built", params=KINDS, scope="module")
-def _built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        return build(request.param, tmp_path_factory.mktemp("project"), monkeypatch)
+def _built(request: pytest.FixtureRequest) -> Built:
+    return usual(request.param)
 
 
 @pytest.fixture(name="cloud", params=CLOUDS, scope="module")
-def _cloud(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        return build(request.param, tmp_path_factory.mktemp("project"), monkeypatch)
+def _cloud(request: pytest.FixtureRequest) -> Built:
+    return usual(request.param)
 
 
 CAPABILITIES: dict[str, Callable[[ClusterTraits], object]] = {
