@@ -28,6 +28,7 @@ from toolchain.local_cluster import Distribution
 ROOT = Path(__file__).parents[2]
 STACK_FILES = sorted(ROOT.glob("Pulumi.*.yaml"))
 """Every one of the project."""
+LOCAL_STACK_FILE = ROOT / "Pulumi.local.yaml"
 # What a stack has to ask for.
 ON_DEMAND = (
     ROOT / "tests/config/local.happy.monitoring.yaml",

@@ -72,7 +72,7 @@ def test_a_schema_keeps_everything_but_the_texts_that_explain_it() -> None:
 def test_a_stack_of_before_keeps_the_gateway_apis_types(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = mocked_program.run(mocked_program.STACK_FILES[0], tmp_path, monkeypatch)
+    program = mocked_program.run(mocked_program.LOCAL_STACK_FILE, tmp_path, monkeypatch)
     [component] = [item for item in program.resources if item.name == "gateway-api"]
     assert component.type == "slipway:platform:Definitions"
     assert component.former_types == {"slipway:platform:GatewayApi"}

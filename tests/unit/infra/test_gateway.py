@@ -229,7 +229,7 @@ def test_a_load_balancer_without_an_address_is_told(status: outputs.ServiceStatu
 def test_the_error_of_a_missing_address_names_the_service_the_trait_and_the_way_out(
     distribution: Distribution, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = mocked_program.STACK_FILES[0]
+    path = mocked_program.LOCAL_STACK_FILE
     program = mocked_program.run(path, tmp_path, monkeypatch, distribution=distribution)
     said: list[str] = []
     monkeypatch.setattr(pulumi.log, "error", said.append)

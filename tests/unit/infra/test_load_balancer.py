@@ -11,7 +11,7 @@ from toolchain.local_cluster import Distribution
 
 
 def _run(folder: Path, monkeypatch: pytest.MonkeyPatch, distribution: Distribution) -> Program:
-    path = mocked_program.STACK_FILES[0]
+    path = mocked_program.LOCAL_STACK_FILE
     return mocked_program.run(path, folder, monkeypatch, distribution=distribution)
 
 

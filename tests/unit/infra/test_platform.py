@@ -12,7 +12,7 @@ from tests.unit.mocked_program import Program
 
 @pytest.fixture(name="program")
 def _program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
-    return mocked_program.run(mocked_program.STACK_FILES[0], tmp_path, monkeypatch)
+    return mocked_program.run(mocked_program.LOCAL_STACK_FILE, tmp_path, monkeypatch)
 
 
 def test_a_stack_of_before_keeps_the_namespace_that_was_the_gateways(program: Program) -> None:

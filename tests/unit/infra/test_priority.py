@@ -11,7 +11,7 @@ from tests.unit import mocked_program
 
 @pytest.fixture(name="classes")
 def _classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Mapping[str, Any]]:
-    program = mocked_program.run(mocked_program.STACK_FILES[0], tmp_path, monkeypatch)
+    program = mocked_program.run(mocked_program.LOCAL_STACK_FILE, tmp_path, monkeypatch)
     found = program.of_type("kubernetes:scheduling.k8s.io/v1:PriorityClass")
     return {item.inputs["metadata"]["name"]: item.inputs for item in found}
 

@@ -74,7 +74,7 @@ def policies(program: Program) -> dict[str, Any]:
 def test_a_stack_that_does_not_ask_has_no_monitoring_and_counts_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = mocked_program.run(mocked_program.STACK_FILES[0], tmp_path, monkeypatch)
+    program = mocked_program.run(mocked_program.LOCAL_STACK_FILE, tmp_path, monkeypatch)
     assert not [item for item in program.resources if "onitoring" in item.urn]
     [traefik] = pod(program, "traefik")["containers"]
     assert not [word for word in traefik["args"] if "metrics" in word]
