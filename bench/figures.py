@@ -31,7 +31,7 @@ def middle(values: Sequence[float]) -> float:
 
 
 def spread(values: Sequence[float], digits: int, unit: str = "") -> str:
-    """Write the median of the rounds, and the least and the most where there were several.
+    """Write the median of the rounds, and the least and the most where they differ.
 
     Args:
         values: One a round.
@@ -40,6 +40,6 @@ def spread(values: Sequence[float], digits: int, unit: str = "") -> str:
     """
     ending = f" {unit}" if unit else ""
     text = f"{middle(values):.{digits}f}"
-    if len(values) > 1:
+    if min(values) < max(values):
         text += f" ({min(values):.{digits}f}-{max(values):.{digits}f})"
     return text + ending
