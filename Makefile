@@ -3,12 +3,13 @@
 STACK ?= local
 ARGS ?=
 REPORT ?=
+BACKUP ?=
 
 PYTHON := .venv/bin/python
 TOOLCHAIN := $(PYTHON) -m toolchain
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down drift plan-digest test lint doctor shell bench lock setup setup-stack setup-clouds
+.PHONY: help up preview down drift plan-digest state restore unlock test lint doctor shell bench lock setup setup-stack setup-clouds
 
 help:
 	@echo "make up       bring the stack up and send a model's held-out data through the gateway"
@@ -16,6 +17,9 @@ help:
 	@echo "make down     destroy the stack"
 	@echo "make drift    what was changed outside of Pulumi; with REPORT=drift.md, as a report"
 	@echo "make test     everything: lint, pure tests, the engine, a real cluster"
+	@echo "make state    where the state is, who holds its lock since when, which backups there are"
+	@echo "make restore  make a backup the state again; BACKUP=... one that 'make state' lists"
+	@echo "make unlock   remove the lock of a run that has ended"
 	@echo "make plan-digest  one digest of everything that the program registers"
 	@echo "make doctor   what this machine has, what it can get, what is in the way"
 	@echo "make shell    a shell with the pinned programs first on PATH"
@@ -35,12 +39,15 @@ setup-stack:
 setup-clouds:
 	@toolchain/bootstrap.sh --clouds
 
-up down doctor shell plan-digest: setup-stack
+up down doctor shell plan-digest state unlock: setup-stack
 	@$(TOOLCHAIN) $@ --stack "$(STACK)" $(ARGS)
 
 # With REPORT=report.md a reviewer's report, of several stacks too: STACK=all, STACK="local prod".
 preview: setup-stack
 	@$(TOOLCHAIN) $@ --stack "$(STACK)" $(if $(REPORT),--report "$(REPORT)") $(ARGS)
+
+restore: setup-stack
+	@$(TOOLCHAIN) $@ --stack "$(STACK)" $(if $(BACKUP),--backup "$(BACKUP)")
 
 # Exit code 0 without drift and 2 with some, of `python -m toolchain drift`; of make it is 2 for errors
 # too.

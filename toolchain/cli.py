@@ -27,7 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if parsed.report and parsed.command not in ("preview", "drift"):
         _say(f"error: {parsed.command} takes no --report")
         return 2
-    if further and parsed.command not in ("up", "preview", "down", "drift"):
+    if (
+        further
+        and [parsed.command, *further] != ["unlock", "--force"]
+        and parsed.command not in ("up", "preview", "down", "drift")
+    ):
         _say(f"error: {parsed.command} takes no {further[0]}")
         return 2
     signal.signal(signal.SIGTERM, _as_interrupt)
@@ -36,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _drift(parsed.stack, parsed.report, further)
         if parsed.report:
             return _report(parsed.stack, parsed.report, further)
-        return _run(parsed.command, parsed.stack, further)
+        return _run(parsed.command, parsed.stack, further, parsed.backup)
     except SlipwayError as error:
         for line in str(error).splitlines():
             _say(f"error: {line}")
@@ -51,7 +55,7 @@ def report(line: str) -> None:
     _say(f"slipway: {line}")
 
 
-def _run(command: str, name: str, further: Sequence[str]) -> int:
+def _run(command: str, name: str, further: Sequence[str], backup: str | None) -> int:
     match command:
         case "doctor":
             return doctor.run(print_line=_say, report=report)
@@ -63,6 +67,13 @@ def _run(command: str, name: str, further: Sequence[str]) -> int:
             Stack(name, report).preview(further)
         case "down":
             Stack(name, report).down(further)
+        case "state":
+            for line in Stack(name, report).state():
+                report(line)
+        case "restore":
+            Stack(name, report).restore(backup)
+        case "unlock":
+            Stack(name, report).unlock(force="--force" in further)
         case "plan-digest":
             sys.stdout.write(f"{Stack(name, report).digest()}\n")
         case "env":
@@ -139,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         help="up, preview, down and drift hand further arguments to pulumi",
     )
     parser.add_argument("--stack", default=project.LOCAL_STACK, help="default: %(default)s")
+    parser.add_argument("--backup", help="of restore: its name; default: the newest")
     parser.add_argument(
         "--report",
         help="of preview and drift: write it to this Markdown file and a JSON file beside it; a "

@@ -96,6 +96,40 @@ class Engine:
         done = self._quiet(["stack", "select", "--create", *self._named()])
         self._require(done, "stack select")
 
+    def exported(self) -> dict[str, Any]:
+        """Return the state as `pulumi stack export` gives it, secrets encrypted.
+
+        Raises:
+            SlipwayError: It cannot be read.
+        """
+        found = recovery.exported(self._state_file())
+        if found is not None:
+            return found
+        done = self._quiet(["stack", "export", *self._named()])
+        self._require(done, "stack export")
+        return dict(json.loads(done.stdout))
+
+    def restore(self, exported: Path) -> None:
+        """Make an exported state the stack's own; it touches nothing but the state.
+
+        Raises:
+            SlipwayError: The stack is being changed, or the engine refuses the state.
+        """
+        self.select()
+        held = recovery.held_elsewhere(self.locks())
+        if held is not None:
+            raise held
+        command = ["stack", "import", "--file", str(exported), *self._named()]
+        self._require(self._quiet(command), "stack import")
+
+    def locks(self) -> list[recovery.Lock]:
+        """Return who changes the stack; of another backend than a file one, nobody is known."""
+        return recovery.locks(self.backend, project.NAME, self._stack)
+
+    def unlock(self) -> None:
+        """Remove the stack's locks, whoever holds them."""
+        self._require(self._quiet(["cancel", "--yes", *self._named()]), "cancel")
+
     def up(self, arguments: Sequence[str], approved: Collection[str] = ()) -> None:
         """Run `pulumi up`, after repairing what a killed engine left.
 
@@ -188,22 +222,20 @@ class Engine:
         Returns:
             Whether the next update has to adopt Kubernetes objects that exist.
         """
-        locks = recovery.locks(self.backend, project.NAME, self._stack)
+        locks = self.locks()
         error = recovery.held_elsewhere(locks)
         if error is not None:
             raise error
         if locks:
             pids = ", ".join(str(lock.pid) for lock in locks)
             self._report(f"the last run (process {pids}) was killed: removing its lock")
-            self._require(self._quiet(["cancel", "--yes", *self._named()]), "cancel")
+            self.unlock()
             for pid in recovery.orphans(self._pulumi.with_name("pulumi-language-python")):
                 with suppress(ProcessLookupError):  # It may end by itself at any moment.
                     os.kill(pid, signal.SIGTERM)
         if not recovery.may_be_pending(self._state_file()):
             return False
-        exported = self._quiet(["stack", "export", *self._named()])
-        self._require(exported, "stack export")
-        repair = recovery.plan(json.loads(exported.stdout), destroying=destroying)
+        repair = recovery.plan(self.exported(), destroying=destroying)
         if repair is None:
             return False
         self._tell(repair)
@@ -217,9 +249,7 @@ class Engine:
         """Let go of the state's protection of resources; the program's own is kept for the next."""
         if not names or not self.exists():
             return
-        exported = self._quiet(["stack", "export", *self._named()])
-        self._require(exported, "stack export")
-        for resource in json.loads(exported.stdout)["deployment"].get("resources") or []:
+        for resource in self.exported()["deployment"].get("resources") or []:
             urn = str(resource["urn"])
             if resource.get("protect") and urn.rpartition("::")[2] in names:
                 self._report(f"approved: {recovery.name_of(urn)} is no longer protected")

@@ -30,11 +30,21 @@ class Lock:
         path: The file.
         pid: Process that holds it.
         host: Machine on which that process runs.
+        user: Who started it.
+        since: When it took the lock, as RFC 3339 in UTC.
     """
 
     path: Path
     pid: int
     host: str
+    user: str = ""
+    since: str = ""
+
+    @property
+    def holder(self) -> str:
+        """Who holds it, where and since when, for a person."""
+        who = f"process {self.pid}{f' of {self.user}' if self.user else ''} on {self.host}"
+        return f"{who} since {self.since}" if self.since else who
 
     def stale(self) -> bool:
         """Tell whether its holder surely has ended: it ran here, and no such engine runs now."""
@@ -63,7 +73,8 @@ def locks(backend: str, project_name: str, stack: str) -> list[Lock]:
     for path in sorted((folder / "organization" / project_name / stack).glob("*.json")):
         try:
             raw = json.loads(path.read_text())
-            found.append(Lock(path, int(raw["pid"]), str(raw["hostname"])))
+            holder = (int(raw["pid"]), str(raw["hostname"]), str(raw.get("username", "")))
+            found.append(Lock(path, *holder, str(raw.get("timestamp", ""))))
         except (OSError, ValueError, KeyError, TypeError):
             # Half written by an engine that was killed at that very moment; the engine decides.
             continue
@@ -96,8 +107,8 @@ def held_elsewhere(held: list[Lock]) -> SlipwayError | None:
     for lock in held:
         if not lock.stale():
             return SlipwayError(
-                f"the stack is being changed by process {lock.pid} on {lock.host}: wait until it "
-                "has ended, or run `pulumi cancel` in `make shell` when you know that it has"
+                f"the stack is being changed by {lock.holder}: wait until it has ended, or run "
+                "`make unlock ARGS=--force` when you know that it has"
             )
     return None
 
@@ -191,6 +202,24 @@ def may_be_pending(state: Path | None) -> bool:
         return b'"pending_operations"' in state.read_bytes()
     except FileNotFoundError:
         return False
+
+
+def exported(state: Path | None) -> dict[str, Any] | None:
+    """Return what `pulumi stack export` would give, without the second that the engine takes.
+
+    Args:
+        state: The file of a file backend.
+
+    Returns:
+        `None` for another backend, a compressed state, and one that is not there.
+    """
+    if state is None or state.suffix != ".json" or not state.exists():
+        return None
+    stored = json.loads(state.read_bytes())
+    return {
+        "version": stored["version"],
+        "deployment": (stored.get("checkpoint") or {}).get("latest") or {},
+    }
 
 
 def is_only_a_cluster(state: Path | None) -> bool:

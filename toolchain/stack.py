@@ -15,7 +15,17 @@ from infra.settings import (
     LocalClusterSettings,
     Settings,
 )
-from toolchain import cache, env, local_cluster, parts, plugins, programs, project
+from toolchain import (
+    backups,
+    cache,
+    env,
+    local_cluster,
+    parts,
+    plugins,
+    programs,
+    project,
+    recovery,
+)
 from toolchain.engine import Engine
 from toolchain.errors import SlipwayError
 from toolchain.local_cluster import Brings
@@ -62,6 +72,7 @@ class Stack:
             engine = self._engine()
         with self._timings.phase("pulumi"):
             engine.select()
+            self._back_up(engine)
             engine.up([*self._unattended(), *arguments], settings.approve)
         with self._timings.phase("predictions"):
             self._python("apps.serving.check", "--let-sleep", "--stack", self.name)
@@ -119,6 +130,80 @@ class Stack:
             self._report(line)
         self._report(self._timings.line())
         self._timings.write()
+
+    def state(self) -> list[str]:
+        """Create the stack in its backend where it is new, and return what is known of its state.
+
+        Raises:
+            SlipwayError: The backend cannot be used.
+        """
+        engine = self._engine()
+        engine.select()
+        resources = engine.exported()["deployment"].get("resources") or []
+        lines = [
+            f"backend: {engine.backend or 'as chosen by `pulumi login`'}",
+            f"resources: {len(resources)}",
+        ]
+        for lock in engine.locks():
+            ended = ", which has ended: the next `make up` removes it" if lock.stale() else ""
+            lines.append(f"locked by {lock.holder}{ended}")
+        for path in self._backups().all():
+            made, count = backups.read(path)
+            lines.append(f"backup {path.stem}: {count} resources, {made:%Y-%m-%d %H:%M} UTC")
+        return lines
+
+    def restore(self, name: str | None) -> None:
+        """Make a backup the stack's state, after a backup of what it is now.
+
+        Args:
+            name: Of the backup; the newest by default.
+
+        Raises:
+            SlipwayError: There is no such backup, or the stack is being changed.
+        """
+        path = self._backups().find(name)
+        engine = self._engine()
+        if engine.exists():
+            self._back_up(engine)
+        engine.restore(path)
+        self._report(
+            f"the state of {self.name} is that of {path.stem}; nothing else was touched: "
+            "`make drift` says where what is there differs from it"
+        )
+
+    def unlock(self, *, force: bool) -> None:
+        """Remove the locks of runs that have ended.
+
+        Args:
+            force: Also those of runs that may not have, and of backends that do not say.
+
+        Raises:
+            SlipwayError: A lock is, or may be, held.
+        """
+        engine = self._engine()
+        if not force:
+            if not engine.backend.startswith("file://"):
+                raise SlipwayError(
+                    "this backend does not tell whose locks there are: `pulumi up` names the "
+                    "holder; when you know that it has ended, run `make unlock ARGS=--force`"
+                )
+            held = recovery.held_elsewhere(engine.locks())
+            if held is not None:
+                raise held
+            if not engine.locks():
+                self._report(f"nobody holds a lock of {self.name}")
+                return
+        for lock in engine.locks():
+            self._report(f"removing the lock of {lock.holder}")
+        engine.unlock()
+
+    def _back_up(self, engine: Engine) -> None:
+        path = self._backups().add(engine.exported())
+        if path is not None:
+            self._report(f"backup of the state: {path.name}")
+
+    def _backups(self) -> backups.Backups:
+        return backups.Backups(env.state_folder() / "backups", self.name)
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a shell for this stack, with all its programs obtained.

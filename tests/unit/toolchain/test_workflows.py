@@ -171,3 +171,11 @@ def test_a_job_on_gitlab_is_of_a_stack_that_there_is() -> None:
     }
     assert "local" in named
     assert named.keys() <= set(project.stacks())
+
+
+def test_an_editors_container_has_the_projects_python_and_can_hold_a_cluster() -> None:
+    container = json.loads((project.ROOT / ".devcontainer/devcontainer.json").read_text())
+    version = (project.ROOT / ".python-version").read_text().strip()
+    assert f"-{version}-" in container["image"]
+    assert "--privileged" in container["runArgs"]
+    assert container["postCreateCommand"] == "make setup"
