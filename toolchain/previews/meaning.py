@@ -63,7 +63,10 @@ def _destroyed(change: Change) -> Meaning:
     if type_ == kinds.GATEWAY:
         return Meaning(downtime=f"the URL of every model {until}")
     if type_ in kinds.ADDRESSES:
-        return Meaning(note="its address changes: DNS names have to follow", downtime=until)
+        return Meaning(
+            downtime=f"what comes in by it {until}",
+            note="its address changes: DNS names have to follow",
+        )
     if change.operation == "replace" and not change.deletes_first:
         return Meaning(note="the new one is there before the old one goes")
     if type_ in kinds.WORKLOADS:

@@ -267,7 +267,7 @@ def _fields(
 ) -> Iterator[Field]:
     """Yield what changed, as the provider names it; else as the inputs differ."""
     outputs = _inputs({**old_state, "inputs": old_state.get("outputs") or {}})
-    if not detailed:
+    if not detailed or not all(map(_is_path, detailed)):
         detailed = {path: {"inputDiff": True} for path in difference(old, new).fields}
     for path in sorted(detailed):
         before = old if detailed[path].get("inputDiff") else outputs
@@ -278,6 +278,14 @@ def _fields(
             # The provider compares more than the inputs show, its own version for one.
             continue
         yield Field(path, was, now)
+
+
+def _is_path(text: str) -> bool:
+    try:
+        parse_path(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _hidden(value: Any) -> bool:

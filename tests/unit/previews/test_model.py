@@ -1,6 +1,7 @@
 """The engine's digest becomes one change for each resource, with nothing secret in it."""
 
 import json
+from pathlib import Path
 
 from tests.unit.previews.steps import (
     CLUSTER,
@@ -14,6 +15,10 @@ from tests.unit.previews.steps import (
 )
 from toolchain.previews import model
 from toolchain.previews.model import Field
+
+# What Pulumi 3.259.0 printed for a stack like that of tests/engine/test_previews.py, without the
+# stack traces.
+RECORDED = Path(__file__).parents[2] / "fixtures" / "previews" / "replacements.json"
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
@@ -37,6 +42,35 @@ def test_every_operation_is_counted_in_the_order_of_a_report() -> None:
         ("update", 1),
     ]
     assert found.unchanged == 12
+
+
+def test_a_recorded_preview_is_read_as_it_was_meant() -> None:
+    found = model.parse("tests", json.loads(RECORDED.read_text()))
+    assert {change.name: change.operation for change in found.changes} == {
+        "cbd": "replace",
+        "dbr": "replace",
+        "prot": "replace",
+        "up": "update",
+        "new": "create",
+        "gone": "delete",
+        "gone2": "delete",
+        "kept": "forget",
+    }
+    by_name = {change.name: change for change in found.changes}
+    assert [name for name, change in by_name.items() if change.deletes_first] == ["dbr", "prot"]
+    assert [name for name, change in by_name.items() if change.protected] == ["prot", "gone"]
+    assert by_name["up"].fields == (
+        Field("a", "1", "2"),
+        Field("s", model.SECRET, model.SECRET),
+    )
+    assert found.unchanged == 2
+
+
+def test_a_path_that_is_none_is_no_reason_to_say_nothing() -> None:
+    (change,) = changes(
+        step("update", CLUSTER, "c", old={"a": 1}, new={"a": 2}, paths={"a[": True})
+    ).changes
+    assert change.fields == (Field("a", 1, 2),)
 
 
 def test_a_component_is_no_change_of_its_own() -> None:
