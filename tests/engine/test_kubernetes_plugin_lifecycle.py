@@ -6,6 +6,7 @@ import pytest
 
 from tests.engine.workspace import Workspace
 from toolchain.kubernetes_plugin.cluster import MERGE_PATCH, Cluster
+from toolchain.previews.model import Field
 
 pytestmark = pytest.mark.engine
 
@@ -117,6 +118,25 @@ def test_a_refresh_finds_drift_and_the_next_up_repairs_it(
     repaired = cluster.get("v1", "ConfigMap", "map", namespace)
     assert repaired is not None
     assert repaired["data"] == {"colour": "red"}
+
+
+def test_drift_is_named_field_by_field_and_nothing_of_the_clusters_own_is_drift(
+    workspace: Workspace, cluster: Cluster, namespace: str
+) -> None:
+    workspace.program(web(namespace) + MAP.format(namespace=namespace, colour="red"))
+    workspace.up()
+    assert workspace.drift().changes == ()
+    live = cluster.get("apps/v1", "Deployment", "web", namespace)
+    assert live is not None
+    cluster.patch(live, {"spec": {"replicas": 5}}, media_type=MERGE_PATCH)
+    cluster.delete("v1", "ConfigMap", "map", namespace)
+    found = workspace.drift()
+    assert {change.place: change.operation for change in found.changes} == {
+        f"{namespace}/web": "update",
+        f"{namespace}/map": "delete",
+    }
+    (changed,) = found.of("update")
+    assert changed.fields == (Field("spec.replicas", 1, 5),)
 
 
 def test_a_refresh_of_what_the_server_rewrote_finds_no_drift(

@@ -12,6 +12,8 @@ from typing import Any
 from infra import versions
 from tests.running import Run, run
 from toolchain import env, programs
+from toolchain.previews import model
+from toolchain.previews.model import ChangeSet
 
 ROOT = Path(__file__).resolve().parents[2]
 _PLUGIN_VERSION = versions.PULUMI_KUBERNETES
@@ -138,10 +140,19 @@ class Workspace:
 
     def plan(self) -> dict[str, Any]:
         """Return the steps that would change something, by the logical name of the resource."""
-        done = self.pulumi("preview", "--json", "--stack", _STACK)
-        steps = json.loads(done.text[done.text.index("{\n") :])["steps"]
+        steps = self._digest("preview")["steps"]
         changing = [step for step in steps if step["op"] not in ("same", "read")]
         return {step["urn"].rpartition("::")[2]: step for step in changing}
+
+    def drift(self) -> ChangeSet:
+        """Return what a refresh would write into the state."""
+        return model.parse(_STACK, self._digest("refresh", "--preview-only"))
+
+    def _digest(self, *command: str) -> dict[str, Any]:
+        done = self.pulumi(*command, "--json", "--stack", _STACK)
+        found = json.loads(done.text[done.text.index("{\n") :])
+        assert isinstance(found, dict)
+        return found
 
     def refresh(self, *more: str, expect: int = 0) -> Run:
         """Read the state of every resource anew."""
