@@ -11,6 +11,7 @@ from infra.clusters.local import build_local
 from infra.clusters.protection import Protection
 from infra.contract import ClusterHandle
 from infra.settings import (
+    AksClusterSettings,
     ClusterSettings,
     EksClusterSettings,
     ExistingClusterSettings,
@@ -39,6 +40,11 @@ def build(settings: ClusterSettings, approve: Iterable[str]) -> ClusterHandle:
                 from infra.clusters.eks import build_eks
 
             return build_eks(settings, Protection(settings.protect, frozenset(approve)))
+        case AksClusterSettings():
+            with _sdk():
+                from infra.clusters.aks import build_aks
+
+            return build_aks(settings, Protection(settings.protect, frozenset(approve)))
         case _:
             assert_never(settings)
 

@@ -34,6 +34,7 @@ from infra.settings import (
 from infra.settings.artifacts import Artifact
 from infra.settings.autoscaling import ScalingSettings
 from infra.settings.cluster import (
+    AksClusterSettings,
     ClusterSettings,
     EksClusterSettings,
     ExistingClusterSettings,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     import pulumi
 
 __all__ = [
+    "AksClusterSettings",
     "Artifact",
     "ClusterSettings",
     "EksClusterSettings",

@@ -4,11 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from infra.settings.cluster.aks import AksClusterSettings
 from infra.settings.cluster.eks import EksClusterSettings
 from infra.settings.cluster.existing import ExistingClusterSettings
 from infra.settings.cluster.local import LocalClusterSettings
 
 __all__ = [
+    "AksClusterSettings",
     "ClusterSettings",
     "EksClusterSettings",
     "ExistingClusterSettings",
@@ -17,6 +19,6 @@ __all__ = [
 
 # A further kind joins this union and the registry in `infra.clusters`.
 ClusterSettings = Annotated[
-    LocalClusterSettings | EksClusterSettings | ExistingClusterSettings,
+    LocalClusterSettings | EksClusterSettings | ExistingClusterSettings | AksClusterSettings,
     Field(discriminator="kind"),
 ]

@@ -30,7 +30,7 @@ def _identity(built: Built) -> str:
         for kind in [urn.split("::")[2].rpartition("$")[2]]
         if not kind.startswith(("kubernetes:", "slipway:"))
     ]
-    return ", ".join(sorted([*carried, *bound])) or "none"
+    return ", ".join(sorted({*carried, *bound})) or "none"
 
 
 def _user(built: Built) -> str:
