@@ -165,6 +165,7 @@ class ClusterTraits:
             `None` where the cluster has a load balancer of its own.
         image_volumes: Whether pods can mount images as volumes.
         storage_class: Default StorageClass; `None` where the cluster has no provisioner.
+        gateway_api: Whether the cluster brings the Gateway API's types, and keeps them up to date.
         gateway_class: A GatewayClass that the cluster brings itself, if any.
         cpu: Placement of CPU pods.
         gpu: Placement of GPU pods; `None` where the cluster has no GPU pool.
@@ -186,6 +187,7 @@ class ClusterTraits:
     image_volumes: bool = False
     address_pool: pulumi.Input[str] | None = None
     storage_class: str | None = None
+    gateway_api: bool = False
     gateway_class: str | None = None
     cpu: Placement = field(default_factory=Placement)
     gpu: Placement | None = None

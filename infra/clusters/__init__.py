@@ -15,6 +15,7 @@ from infra.settings import (
     ClusterSettings,
     EksClusterSettings,
     ExistingClusterSettings,
+    GkeClusterSettings,
     LocalClusterSettings,
 )
 
@@ -45,6 +46,11 @@ def build(settings: ClusterSettings, approve: Iterable[str]) -> ClusterHandle:
                 from infra.clusters.aks import build_aks
 
             return build_aks(settings, Protection(settings.protect, frozenset(approve)))
+        case GkeClusterSettings():
+            with _sdk():
+                from infra.clusters.gke import build_gke
+
+            return build_gke(settings, Protection(settings.protect, frozenset(approve)))
         case _:
             assert_never(settings)
 

@@ -30,14 +30,14 @@ class Exec:
 
 
 def kubeconfig(
-    name: str, server: pulumi.Input[str], authority: pulumi.Input[str], user: Exec
+    name: str, server: pulumi.Input[str], authority: pulumi.Input[str] | None, user: Exec
 ) -> pulumi.Output[str]:
     """Return a kubeconfig as a secret, which it is by its use and not by its content.
 
     Args:
         name: Name of the cluster, its user and its context.
         server: URL of its API.
-        authority: Certificate of its authority, PEM in base64.
+        authority: Certificate of its authority, PEM in base64; `None` where it is a public one.
         user: What gives out tokens.
     """
     given = {
@@ -59,7 +59,10 @@ def kubeconfig(
         "clusters": [
             {
                 "name": name,
-                "cluster": {"server": server, "certificate-authority-data": authority},
+                "cluster": {
+                    "server": server,
+                    **({"certificate-authority-data": authority} if authority else {}),
+                },
             }
         ],
         "users": [{"name": name, "user": {"exec": given}}],

@@ -79,6 +79,8 @@ class Platform(pulumi.ComponentResource):
         gateway_api = Definitions(
             "gateway-api",
             "gateway-api-crds",
+            # None where the cluster brings them: two owners of a type would undo each other's.
+            plurals=frozenset() if args.cluster.traits.gateway_api else None,
             opts=pulumi.ResourceOptions(
                 parent=self, aliases=[pulumi.Alias(type_="slipway:platform:GatewayApi")]
             ),

@@ -18,9 +18,13 @@ API_SERVER_PORTS: Final = (443, 6443)
 # Set by Kubernetes on every namespace.
 _NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
 _APP: Final = "app.kubernetes.io/name"
-# The labels of the cluster's DNS, by whichever program it is served.
+# The labels of the cluster's DNS, by whichever program it is served, and of its cache on each node.
 _DNS_NAMESPACE: Final = "kube-system"
-_DNS_PODS: Final = {"k8s-app": "kube-dns"}
+_DNS_PODS: Final = ("kube-dns", "node-local-dns")
+# Where nodes answer themselves: that cache, and Google's metadata server, which is Cloud DNS there.
+# https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/
+# https://cloud.google.com/kubernetes-engine/docs/how-to/cloud-dns
+_DNS_ADDRESSES: Final = ("169.254.20.10/32", "169.254.169.254/32")
 _DNS_PORT: Final = 53
 
 
@@ -121,9 +125,20 @@ def to_ports(*ports: int) -> networking.NetworkPolicyEgressRuleArgs:
 
 
 def to_dns() -> networking.NetworkPolicyEgressRuleArgs:
-    """Allow the cluster's DNS."""
+    """Allow the cluster's DNS: its pods, and at its port also the nodes' own answers."""
+    pods = meta.LabelSelectorArgs(
+        match_expressions=[
+            meta.LabelSelectorRequirementArgs(key="k8s-app", operator="In", values=list(_DNS_PODS))
+        ]
+    )
     return networking.NetworkPolicyEgressRuleArgs(
-        to=[in_namespace(_DNS_NAMESPACE, meta.LabelSelectorArgs(match_labels=_DNS_PODS))],
+        to=[
+            in_namespace(_DNS_NAMESPACE, pods),
+            *(
+                networking.NetworkPolicyPeerArgs(ip_block=networking.IPBlockArgs(cidr=cidr))
+                for cidr in _DNS_ADDRESSES
+            ),
+        ],
         ports=[
             networking.NetworkPolicyPortArgs(protocol=protocol, port=_DNS_PORT)
             for protocol in ("UDP", "TCP")

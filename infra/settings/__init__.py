@@ -38,6 +38,7 @@ from infra.settings.cluster import (
     ClusterSettings,
     EksClusterSettings,
     ExistingClusterSettings,
+    GkeClusterSettings,
     LocalClusterSettings,
 )
 from infra.settings.errors import NAMESPACE, SettingsError, key, lines, suggest
@@ -62,6 +63,7 @@ __all__ = [
     "EksClusterSettings",
     "ExistingClusterSettings",
     "GatewaySettings",
+    "GkeClusterSettings",
     "GpuSettings",
     "IssuerSettings",
     "LocalClusterSettings",

@@ -58,6 +58,7 @@ _COMPUTED: Mapping[str, dict[str, Any]] = {
         "address_pool": "10.231.0.4-10.231.0.14",
     },
     "slipway:machine:ModelFile": {"node_path": "/models/0"},
+    # The address that a cloud gives the gateway's.
     "kubernetes:core/v1:Service": {
         "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}
     },

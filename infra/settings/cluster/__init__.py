@@ -7,6 +7,7 @@ from pydantic import Field
 from infra.settings.cluster.aks import AksClusterSettings
 from infra.settings.cluster.eks import EksClusterSettings
 from infra.settings.cluster.existing import ExistingClusterSettings
+from infra.settings.cluster.gke import GkeClusterSettings
 from infra.settings.cluster.local import LocalClusterSettings
 
 __all__ = [
@@ -14,11 +15,16 @@ __all__ = [
     "ClusterSettings",
     "EksClusterSettings",
     "ExistingClusterSettings",
+    "GkeClusterSettings",
     "LocalClusterSettings",
 ]
 
 # A further kind joins this union and the registry in `infra.clusters`.
 ClusterSettings = Annotated[
-    LocalClusterSettings | EksClusterSettings | ExistingClusterSettings | AksClusterSettings,
+    LocalClusterSettings
+    | EksClusterSettings
+    | ExistingClusterSettings
+    | AksClusterSettings
+    | GkeClusterSettings,
     Field(discriminator="kind"),
 ]

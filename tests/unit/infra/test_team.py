@@ -103,8 +103,15 @@ def test_nothing_gets_in_or_out_but_requests_metrics_and_names(program: Program)
     assert rule["to"] == [
         {
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
-            "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
-        }
+            "podSelector": {
+                "matchExpressions": [
+                    {"key": "k8s-app", "operator": "In", "values": ["kube-dns", "node-local-dns"]}
+                ]
+            },
+        },
+        # Caches on the nodes, and Cloud DNS on Google's.
+        {"ipBlock": {"cidr": "169.254.20.10/32"}},
+        {"ipBlock": {"cidr": "169.254.169.254/32"}},
     ]
     assert {(port["protocol"], port["port"]) for port in rule["ports"]} == {
         ("UDP", 53),
@@ -223,12 +230,13 @@ def test_the_policies_lead_to_the_gateway_and_the_dns_that_are_there(program: Pr
         for addon in coredns.addons("image:1", IPv4Address("10.43.0.10"), [])
         if addon.manifest["kind"] == "Deployment"
     ]
-    (peer,) = egress["to"]
+    (peer,) = [peer for peer in egress["to"] if "podSelector" in peer]
     assert peer["namespaceSelector"]["matchLabels"] == {
         "kubernetes.io/metadata.name": dns["metadata"]["namespace"]
     }
     template = dns["spec"]["template"]
-    assert peer["podSelector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+    (wanted,) = peer["podSelector"]["matchExpressions"]
+    assert template["metadata"]["labels"][wanted["key"]] in wanted["values"]
     ports = template["spec"]["containers"][0]["ports"]
     assert {(port["protocol"], port["port"]) for port in egress["ports"]} <= {
         (port["protocol"], port["containerPort"]) for port in ports
