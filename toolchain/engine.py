@@ -143,15 +143,23 @@ class Engine:
         """
         state, mark = self._state_file(), self._destruction_mark()
         if state is not None and mark is not None and recovery.was_cut_short(mark, state):
-            self._report("the last `make down` was killed: it is finished first")
+            self._report("the last `make down` was cut short: it is finished first")
             self.destroy(sorted(_WHOLE))
-        adopting = self._recover(destroying=False)
+        self._free()
         self._unprotect(approved)
-        if adopting:
-            # For this run only, and only because those very objects were being created.
-            self._run(["up", *self._named(), *arguments], _ADOPT)
+        command = ["up", *self._named(), *arguments]
+        repair = self._examine(wanted=True)
+        if repair is not None and repair.adopt:
+            self._tell(repair)
+            # For this run only, and only because those very objects were being created. The engine
+            # keeps in mind which, so that this run may be cut short as well.
+            self._run(command, _ADOPT)
             self._report("repaired; the same again without adopting objects that exist")
-        self._run(["up", *self._named(), *arguments])
+            # What a whole run has not adopted is in the program no more.
+            repair = self._examine(wanted=_is_partial(arguments))
+        if repair is not None and not repair.adopt:
+            self._apply(repair)
+        self._run(command)
 
     def preview(self, arguments: Sequence[str]) -> None:
         """Run `pulumi preview`.
@@ -203,8 +211,12 @@ class Engine:
 
         Raises:
             SlipwayError: The engine has failed; it has said why.
+            KeyboardInterrupt: The user has stopped it.
         """
-        self._recover(destroying=True)
+        self._free()
+        repair = self._examine(wanted=False)
+        if repair is not None:
+            self._apply(repair)
         command = ["destroy", *self._named(), *arguments]
         mark = self._destruction_mark()
         # Any other argument may name a part of the stack, or have the engine ask first.
@@ -212,15 +224,22 @@ class Engine:
         if mark is None or not whole or not recovery.is_only_a_cluster(self._state_file()):
             self._run(command)
             return
+        before = recovery.count(self._state_file())
         mark.touch()
-        self._run(command, _RECORDED_AT_THE_END)
+        try:
+            self._run(command, _RECORDED_AT_THE_END)
+        except (KeyboardInterrupt, SlipwayError):
+            # A killed engine leaves its lock, and a state that says nothing of what it has done.
+            if not self.locks():
+                recovery.reconsider(mark, self._state_file(), before)
+            raise
         mark.unlink()
 
-    def _recover(self, *, destroying: bool) -> bool:
-        """Repair the stack after a killed engine.
+    def _free(self) -> None:
+        """Take the lock of a killed engine away, and end what it has left running.
 
-        Returns:
-            Whether the next update has to adopt Kubernetes objects that exist.
+        Raises:
+            SlipwayError: Its holder may still run.
         """
         locks = self.locks()
         error = recovery.held_elsewhere(locks)
@@ -233,17 +252,24 @@ class Engine:
             for pid in recovery.orphans(self._pulumi.with_name("pulumi-language-python")):
                 with suppress(ProcessLookupError):  # It may end by itself at any moment.
                     os.kill(pid, signal.SIGTERM)
+
+    def _examine(self, *, wanted: bool) -> recovery.Repair | None:
+        """Return what becomes of what was being done; `None` where nothing was.
+
+        Args:
+            wanted: See `recovery.plan`.
+        """
         if not recovery.may_be_pending(self._state_file()):
-            return False
-        repair = recovery.plan(self.exported(), destroying=destroying)
-        if repair is None:
-            return False
+            return None
+        return recovery.plan(self.exported(), wanted=wanted)
+
+    def _apply(self, repair: recovery.Repair) -> None:
+        """Write the state as a repair has it, unless a person has to judge."""
         self._tell(repair)
         if repair.unknown:
-            return False
+            return
         imported = self._quiet(["stack", "import", *self._named()], json.dumps(repair.deployment))
         self._require(imported, "stack import")
-        return bool(repair.adopt)
 
     def _unprotect(self, names: Collection[str]) -> None:
         """Let go of the state's protection of resources; the program's own is kept for the next."""
@@ -341,6 +367,11 @@ class Engine:
         self._require(done, "stack output")
         found = json.loads(done.stdout)
         return dict(found) if isinstance(found, dict) else {}
+
+
+def _is_partial(arguments: Sequence[str]) -> bool:
+    """Tell whether an update leaves parts of the program alone."""
+    return any(argument.startswith(("-t", "--target", "--exclude")) for argument in arguments)
 
 
 _TARGETS = {"up": "up", "preview": "preview", "destroy": "down"}

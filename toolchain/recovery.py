@@ -7,6 +7,7 @@ one, and the identity of a Kubernetes object is known before it is created.
 """
 
 import json
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ _MACHINE = "slipway:machine:"
 _CLUSTER = "slipway:machine:LocalCluster"
 _AUTONAMED = "pulumi.com/autonamed"
 _BUILT_IN = "pulumi:"
+_PROVIDER = "pulumi:providers:"
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,15 @@ class Lock:
         if self.host != socket.gethostname():
             return False
         try:
-            name = Path(f"/proc/{self.pid}/comm").read_text().strip()
+            stat = Path(f"/proc/{self.pid}/stat").read_text()
         except (FileNotFoundError, ProcessLookupError):
             return True
+        before, _, after = stat.rpartition(")")
+        # It has ended, though nobody has asked how: a container may have nothing that does.
+        if after.split()[0] in "ZX":
+            return True
         # The number may have been given to another program since.
-        return name != "pulumi"
+        return before.partition("(")[2] != "pulumi"
 
 
 def locks(backend: str, project_name: str, stack: str) -> list[Lock]:
@@ -120,7 +126,8 @@ class Repair:
     Attributes:
         deployment: The state without them, in the form that `pulumi stack import` takes.
         adopt: Kubernetes objects that may exist under their fixed name: the next update adopts
-            them instead of failing because they exist.
+            them instead of failing because they exist. Until it has ended well the state is left as
+            it is, since it alone says which ones they are.
         discard: Objects that the next update deletes, if they exist.
         retry: Operations that the next update starts again.
         unknown: Interrupted creations of other resources, which only a person can judge; when
@@ -134,13 +141,13 @@ class Repair:
     unknown: list[str] = field(default_factory=list)
 
 
-def plan(exported: Mapping[str, Any], *, destroying: bool) -> Repair | None:
+def plan(exported: Mapping[str, Any], *, wanted: bool) -> Repair | None:
     """Decide about every pending operation of a state.
 
     Args:
         exported: What `pulumi stack export` gives.
-        destroying: Whether the stack is destroyed next: then what was being created is deleted
-            too, if it exists.
+        wanted: Whether what was being created is wanted: else it is deleted, if it exists. It is
+            not where the stack is destroyed next, or an update has adopted all that it wants.
 
     Returns:
         `None` for a state without pending operations.
@@ -150,20 +157,24 @@ def plan(exported: Mapping[str, Any], *, destroying: bool) -> Repair | None:
     if not operations:
         return None
     resources = list(deployment.get("resources") or [])
+    living = [resource for resource in resources if not resource.get("delete")]
+    recorded = {(resource["urn"], resource.get("id")) for resource in living}
     repair = Repair({**exported, "deployment": deployment})
     for operation in operations:
         resource = operation["resource"]
         urn, kind = str(resource["urn"]), str(resource["type"])
-        if operation["type"] != "creating":
+        if operation["type"] == "creating" and (urn, _identity(resource)) in recorded:
+            # Finished since: the engine keeps an interrupted creation beside the one that follows.
+            continue
+        # A provider is nothing but its entry in the state.
+        if operation["type"] != "creating" or kind.startswith(_PROVIDER):
             repair.retry.append(urn)
-        elif kind.startswith(_KUBERNETES):
-            if destroying or _autonamed(resource):
-                resources.append(_doomed(resource, _kubernetes_id(resource)))
-                repair.discard.append(urn)
-            else:
-                repair.adopt.append(urn)
-        elif kind == _CLUSTER and destroying:
-            resources.append(_doomed(resource, str(resource["inputs"]["name"])))
+        elif kind.startswith(_KUBERNETES) and wanted and not _autonamed(resource):
+            repair.adopt.append(urn)
+        elif kind.startswith(_KUBERNETES) or (kind == _CLUSTER and not wanted):
+            doomed = _doomed(resource)
+            recorded.add((urn, doomed["id"]))
+            resources.append(doomed)
             repair.discard.append(urn)
         elif kind.startswith(_MACHINE):
             repair.retry.append(urn)
@@ -232,13 +243,7 @@ def is_only_a_cluster(state: Path | None) -> bool:
         state: The file of a file backend; `None`, like a compressed one, is taken for another kind
             of stack.
     """
-    if state is None or state.suffix != ".json":
-        return False
-    try:
-        latest = json.loads(state.read_bytes())["checkpoint"].get("latest") or {}
-    except (OSError, ValueError, KeyError):
-        return False
-    resources = latest.get("resources") or []
+    resources = _resources(state)
     clusters = {resource["urn"] for resource in resources if resource["type"] == _CLUSTER}
     return bool(clusters) and all(
         resource.get("deletedWith") in clusters
@@ -247,6 +252,21 @@ def is_only_a_cluster(state: Path | None) -> bool:
         or resource["type"].startswith((_MACHINE, _BUILT_IN))
         for resource in resources
     )
+
+
+def count(state: Path | None) -> int:
+    """Return how many resources a state holds; none where `is_only_a_cluster` cannot tell."""
+    return len(_resources(state))
+
+
+def _resources(state: Path | None) -> list[dict[str, Any]]:
+    if state is None or state.suffix != ".json":
+        return []
+    try:
+        latest = json.loads(state.read_bytes())["checkpoint"].get("latest") or {}
+    except (OSError, ValueError, KeyError):
+        return []
+    return list(latest.get("resources") or [])
 
 
 def destruction_mark(backend: str, project_name: str, stack: str) -> Path:
@@ -261,13 +281,33 @@ def destruction_mark(backend: str, project_name: str, stack: str) -> Path:
     return folder / f"{project_name}-{stack}.destroying"
 
 
-def was_cut_short(mark: Path, state: Path) -> bool:
-    """Tell whether a destruction was killed, so that the state does not say what it has done.
+def reconsider(mark: Path, state: Path | None, before: int) -> None:
+    """Renew the mark of a destruction that was stopped halfway; take back that of one not begun.
 
-    One that ended in another way, or anything that was done since, has written the state.
+    The objects of a cluster leave the state before the cluster is gone with them: a state that has
+    lost something may speak of a cluster whose objects exist, and does not know of them.
 
     Args:
-        mark: Made right before the engine started.
+        mark: The mark.
+        state: File of the state, which the engine has written as it ended.
+        before: How many resources the state held before the destruction.
+    """
+    if state is None or not 0 < count(state) < before:
+        mark.unlink()
+        return
+    # Later than the state, however coarse the clock of the file system is.
+    renewed = state.stat().st_mtime_ns + 1
+    os.utime(mark, ns=(renewed, renewed))
+
+
+def was_cut_short(mark: Path, state: Path) -> bool:
+    """Tell whether a destruction was killed or stopped, and nothing was done since.
+
+    The state then does not say what has gone, or says of what is there that it has. Anything that
+    was done since has written the state.
+
+    Args:
+        mark: Made right before the engine started, and again where it was stopped halfway.
         state: File of the state.
     """
     try:
@@ -282,15 +322,21 @@ def _autonamed(resource: Mapping[str, Any]) -> bool:
     return str(annotations.get(_AUTONAMED, "")).lower() == "true"
 
 
-def _kubernetes_id(resource: Mapping[str, Any]) -> str:
-    metadata = resource["inputs"]["metadata"]
-    namespace = metadata.get("namespace")
-    return f"{namespace}/{metadata['name']}" if namespace else str(metadata["name"])
+def _identity(resource: Mapping[str, Any]) -> str | None:
+    """Return the id that a resource has once it is created, where that is known before."""
+    inputs = resource.get("inputs", {})
+    if resource["type"] == _CLUSTER:
+        return str(inputs["name"])
+    if not resource["type"].startswith(_KUBERNETES) or not inputs.get("metadata"):
+        return None
+    name, namespace = inputs["metadata"].get("name"), inputs["metadata"].get("namespace")
+    return f"{namespace}/{name}" if namespace else name
 
 
-def _doomed(resource: Mapping[str, Any], identity: str) -> dict[str, Any]:
+def _doomed(resource: Mapping[str, Any]) -> dict[str, Any]:
     """Return the state of a resource that the engine deletes at the end of its next update.
 
     It is the form in which the engine itself keeps the old half of a replacement.
     """
-    return {**resource, "id": identity, "outputs": resource["inputs"], "delete": True}
+    outputs = resource["inputs"]
+    return {**resource, "id": _identity(resource), "outputs": outputs, "delete": True}

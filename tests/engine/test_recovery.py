@@ -108,23 +108,23 @@ class World:
         process.wait()
         self.slow.unlink()
 
-    def kill_while_destroying(self) -> None:
-        """Start `make down` and kill its engine while it removes the cluster."""
+    def stop_while_destroying(self, number: signal.Signals) -> None:
+        """Start `make down` and send its engine a signal while it removes the cluster."""
         (self.folder / "hold").touch()
         (self.folder / "deleting").unlink(missing_ok=True)
-        killer = threading.Thread(target=self._kill_at_the_deletion)
-        killer.start()
+        stopper = threading.Thread(target=self._signal_at_the_deletion, args=[number])
+        stopper.start()
         with pytest.raises(SlipwayError):
             self.engine.destroy(WHOLE)
-        killer.join()
+        stopper.join()
         (self.folder / "hold").unlink()
 
-    def _kill_at_the_deletion(self) -> None:
+    def _signal_at_the_deletion(self, number: signal.Signals) -> None:
         deadline = time.monotonic() + LIMIT_SECONDS
         while not (self.folder / "deleting").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         held = recovery.locks(self.env["PULUMI_BACKEND_URL"], project.NAME, "tests")
-        os.kill(held[0].pid, signal.SIGKILL)
+        os.kill(held[0].pid, number)
 
     def forget_objects(self) -> None:
         """Let the objects go with their cluster, which is a fake one of another plug-in."""
@@ -174,6 +174,31 @@ def test_up_after_a_killed_up_ends_the_processes_that_it_left(world: World) -> N
     assert not world.orphans()
 
 
+@pytest.mark.parametrize("then", ["up", "down"])
+def test_a_repair_that_is_cut_short_is_taken_up_again(world: World, then: str) -> None:
+    world.kill_while_creating()
+    program = world.folder / "__main__.py"
+    program.write_text("raise SystemExit('not this time')")
+    with pytest.raises(SlipwayError):
+        world.engine.up(WHOLE)
+    program.write_text(PROGRAM)
+    if then == "up":
+        world.engine.up(WHOLE)
+        world.engine.up([*WHOLE, "--expect-no-changes"])
+        assert world.names() == ["first", "fixed", "made"]
+    else:
+        world.engine.destroy(WHOLE)
+        assert world.names() == []
+
+
+def test_up_after_a_killed_up_removes_what_is_wanted_no_more(world: World) -> None:
+    world.kill_while_creating()
+    program = "\n".join(line for line in PROGRAM.splitlines() if "fixed" not in line)
+    (world.folder / "__main__.py").write_text(program)
+    world.engine.up(WHOLE)
+    assert world.names() == ["first", "made"]
+
+
 def test_down_after_a_killed_up_leaves_nothing(world: World) -> None:
     world.kill_while_creating()
     world.engine.destroy(["--yes", "--skip-preview"])
@@ -202,8 +227,16 @@ def test_down_of_other_stacks_is_recorded_at_every_step(world: World) -> None:
     assert world.writes() >= before + 8
 
 
-def test_down_after_a_killed_down_of_a_local_cluster_finishes_it(clustered: World) -> None:
-    clustered.kill_while_destroying()
+STOPS = pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGKILL, id="killed"), pytest.param(signal.SIGINT, id="Ctrl-C")]
+)
+
+
+@STOPS
+def test_down_after_a_stopped_down_of_a_local_cluster_finishes_it(
+    clustered: World, number: signal.Signals
+) -> None:
+    clustered.stop_while_destroying(number)
     clustered.engine.destroy(WHOLE)
     assert not (clustered.folder / "made").exists()
     clustered.forget_objects()
@@ -212,10 +245,28 @@ def test_down_after_a_killed_down_of_a_local_cluster_finishes_it(clustered: Worl
     assert clustered.lines == []
 
 
-def test_up_after_a_killed_down_of_a_local_cluster_makes_everything_anew(clustered: World) -> None:
-    clustered.kill_while_destroying()
-    clustered.forget_objects()
+@STOPS
+def test_up_after_a_stopped_down_of_a_local_cluster_makes_everything_anew(
+    clustered: World, number: signal.Signals
+) -> None:
+    """Its objects are there still, and the state does not know of them any more."""
+    clustered.stop_while_destroying(number)
+    (clustered.folder / "takes-along").touch()
     clustered.engine.up(WHOLE)
     assert any("it is finished first" in line for line in clustered.lines)
     assert clustered.names() == ["first", "second", "third"]
     assert (clustered.folder / "made").exists()
+    clustered.lines.clear()
+    clustered.engine.up([*WHOLE, "--expect-no-changes"])
+    assert clustered.lines == []
+
+
+def test_up_after_a_down_of_a_local_cluster_that_did_nothing_keeps_the_cluster(
+    clustered: World,
+) -> None:
+    clustered.env["PULUMI_CONFIG_PASSPHRASE"] = "another"
+    refused = Engine(clustered.pulumi, "tests", clustered.env, print, clustered.folder)
+    with pytest.raises(SlipwayError):
+        refused.destroy(WHOLE)
+    clustered.engine.up([*WHOLE, "--expect-no-changes"])
+    assert clustered.lines == []

@@ -2,7 +2,8 @@
 
 It is `toolchain.machine_plugin` with another resource in place of a local cluster. The folder of
 the environment variable `THING_FOLDER` holds what the resource made (`made`) and what the test
-wants: `hold` keeps a creation or a deletion from ending, `fail` makes a creation fail.
+wants: `hold` keeps a creation or a deletion from ending, `fail` makes a creation fail, and with
+`takes-along` a deletion removes what is in the folder `objects`.
 """
 
 import os
@@ -55,6 +56,8 @@ class Thing:
             time.sleep(0.02)
         # Done again after a kill, as the real one is, it finds nothing.
         (FOLDER / "made").unlink(missing_ok=True)
+        for name in (FOLDER / "objects").glob("*") if (FOLDER / "takes-along").exists() else ():
+            name.unlink()
 
     @staticmethod
     def _outputs(inputs: Properties) -> Properties:

@@ -196,6 +196,9 @@ def _agree(spec: ClusterSpec, report: Report) -> Record:
     record = state.load(spec.name)
     if record is None:
         with state.machine_lock(report):
+            # Also where a run that was cancelled ends, while there is nothing that the state of the
+            # stack would have to know of.
+            report(f"making cluster {spec.name}")
             return _plan(spec, version)
     problem = checks.owner_problem(spec, record)
     if problem:

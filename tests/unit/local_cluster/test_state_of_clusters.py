@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from infra import digests
-from toolchain.local_cluster import forwarding, lifecycle, models, network, state
+from toolchain import programs
+from toolchain.local_cluster import checks, forwarding, lifecycle, models, network, state
 from toolchain.local_cluster.errors import LocalClusterError
 from toolchain.local_cluster.spec import NAME_LIMIT, ClusterSpec, PortForward, name_problem
 from toolchain.local_cluster.state import Layout, Record
@@ -277,3 +278,19 @@ def test_an_empty_state_folder_goes_and_a_used_one_stays(root: Path, record: Rec
         path.rmdir() if path.is_dir() else path.unlink()
     state.remove_empty_folders()
     assert not root.exists()
+
+
+def test_a_creation_that_was_cancelled_before_it_made_anything_makes_nothing(
+    root: Path, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its stack has been told that there is no cluster, so none may appear after that."""
+    monkeypatch.setattr(checks, "problems", lambda spec: [])
+    monkeypatch.setattr(programs, "ensure", lambda names, report: None)
+    monkeypatch.setattr(lifecycle, "bring_up", lambda record, report: None)
+
+    def cancelled(line: str) -> None:
+        raise LocalClusterError("cancelled")
+
+    with pytest.raises(LocalClusterError, match="cancelled"):
+        lifecycle.create(ClusterSpec("local", "upstream", record.ports), cancelled)
+    assert state.names() == []

@@ -1,6 +1,7 @@
 """How `make down` has the engine destroy a stack; the engine is a script that notes its calls."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,22 @@ CLUSTER = "urn:pulumi:local::slipway::slipway:machine:LocalCluster::cluster"
 OBJECT = {"urn": "object", "type": "kubernetes:core/v1:ConfigMap", "custom": True}
 ENGINE = """\
 #!/bin/sh
+if [ "$2" = cancel ]; then rm "$LOCK"; exit; fi
 echo "$1 at_the_end=$PULUMI_SKIP_CHECKPOINTS" >> calls
+echo "{\\"pid\\": $$, \\"hostname\\": \\"$HOST\\"}" > "$LOCK"
 if [ -e killed ]; then rm killed; kill -9 $$; fi
+rm "$LOCK"
+if [ -e refuses ]; then rm refuses; exit 1; fi
 if [ -e fails ]; then rm fails; touch "$STATE"; exit 1; fi
+if [ -e stops ]; then cp stops "$STATE"; rm stops; exit 1; fi
 """
+
+
+def state_of(*objects: dict[str, Any]) -> str:
+    """Return the state of a cluster with objects."""
+    cluster = {"urn": CLUSTER, "type": "slipway:machine:LocalCluster", "custom": True}
+    latest = {"resources": [cluster, *objects]}
+    return json.dumps({"version": 3, "checkpoint": {"latest": latest}})
 
 
 class World:
@@ -27,9 +40,9 @@ class World:
         self.lines: list[str] = []
         self.state = folder / ".pulumi" / "stacks" / project.NAME / "local.json"
         self.state.parent.mkdir(parents=True)
-        cluster = {"urn": CLUSTER, "type": "slipway:machine:LocalCluster", "custom": True}
-        latest = {"resources": [cluster, *objects]}
-        self.state.write_text(json.dumps({"version": 3, "checkpoint": {"latest": latest}}))
+        locks = folder / ".pulumi" / "locks" / "organization" / project.NAME / "local"
+        locks.mkdir(parents=True)
+        self.state.write_text(state_of(*objects))
         script = folder / "pulumi"
         script.write_text(ENGINE)
         script.chmod(0o755)
@@ -37,6 +50,8 @@ class World:
             "PATH": "/usr/bin:/bin",
             "PULUMI_BACKEND_URL": f"file://{folder}",
             "STATE": str(self.state),
+            "LOCK": str(locks / "lock.json"),
+            "HOST": socket.gethostname(),
         }
         self.engine = Engine(script, "local", env, self.lines.append, folder)
 
@@ -81,9 +96,24 @@ def test_a_killed_down_is_finished_by_the_next_up(local: World) -> None:
     local.cut_short("killed")
     local.engine.up(WHOLE)
     assert local.calls() == ["destroy at_the_end=true", "up at_the_end="]
-    assert local.lines == ["the last `make down` was killed: it is finished first"]
+    assert local.lines[0] == "the last `make down` was cut short: it is finished first"
     local.engine.up(WHOLE)
     assert local.calls()[2:] == ["up at_the_end="]
+
+
+def test_a_down_that_was_stopped_halfway_is_finished_by_the_next_up(local: World) -> None:
+    """Its engine has written that the objects are gone: with a cluster that is there still."""
+    (local.folder / "stops").write_text(state_of())
+    with pytest.raises(SlipwayError):
+        local.engine.destroy(WHOLE)
+    local.engine.up(WHOLE)
+    assert local.calls()[1:] == ["destroy at_the_end=true", "up at_the_end="]
+
+
+def test_a_down_that_did_nothing_is_not_gone_on_with(local: World) -> None:
+    local.cut_short("refuses")
+    local.engine.up(WHOLE)
+    assert local.calls() == ["up at_the_end="]
 
 
 def test_a_killed_down_is_finished_by_the_next_down(local: World) -> None:

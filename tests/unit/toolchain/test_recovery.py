@@ -4,6 +4,8 @@ import json
 import os
 import socket
 import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +25,16 @@ def operation(
     }
 
 
-def state(*operations: dict[str, Any]) -> dict[str, Any]:
-    deployment = {"resources": [{"urn": "kept"}], "pending_operations": list(operations)}
+def state(*operations: dict[str, Any], resources: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    deployment = {
+        "resources": [{"urn": "kept"}, *resources],
+        "pending_operations": list(operations),
+    }
     return {"version": 3, "deployment": deployment}
 
 
-def planned(*operations: dict[str, Any], destroying: bool = False) -> recovery.Repair:
-    repair = recovery.plan(state(*operations), destroying=destroying)
+def planned(*operations: dict[str, Any], wanted: bool = True) -> recovery.Repair:
+    repair = recovery.plan(state(*operations), wanted=wanted)
     assert repair is not None
     assert "pending_operations" not in repair.deployment["deployment"]
     return repair
@@ -53,14 +58,47 @@ CLUSTER = operation("slipway:machine:LocalCluster", "cluster", {"name": "local"}
 
 
 def test_a_state_without_pending_operations_is_left_alone() -> None:
-    assert recovery.plan({"deployment": {"resources": []}}, destroying=False) is None
-    assert recovery.plan({"deployment": None}, destroying=False) is None
+    assert recovery.plan({"deployment": {"resources": []}}, wanted=True) is None
+    assert recovery.plan({"deployment": None}, wanted=True) is None
 
 
 def test_an_object_with_a_fixed_name_is_adopted() -> None:
     repair = planned(NAMED)
     assert repair.adopt == [f"{URN}kubernetes:apps/v1:Deployment::d"]
     assert repair.deployment["deployment"]["resources"] == [{"urn": "kept"}]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_creation_that_was_finished_since_is_forgotten(wanted: bool) -> None:
+    made = [
+        {**NAMED["resource"], "id": "team/d"},
+        {**CLUSTER["resource"], "id": "local"},
+    ]
+    repair = recovery.plan(state(NAMED, CLUSTER, resources=made), wanted=wanted)
+    assert repair is not None
+    assert repair.deployment["deployment"] == {"resources": [{"urn": "kept"}, *made]}
+    assert not (repair.adopt or repair.discard or repair.retry)
+
+
+def test_an_object_that_is_being_replaced_is_not_taken_for_its_successor() -> None:
+    old = {**AUTONAMED["resource"], "id": "team/c-00000000"}
+    doomed = {**NAMED["resource"], "id": "team/d", "delete": True}
+    repair = recovery.plan(state(AUTONAMED, NAMED, resources=[old, doomed]), wanted=True)
+    assert repair is not None
+    assert repair.discard == [AUTONAMED["resource"]["urn"]]
+    assert repair.adopt == [NAMED["resource"]["urn"]]
+
+
+def test_what_was_being_created_twice_is_deleted_once() -> None:
+    repair = planned(NAMED, NAMED, wanted=False)
+    assert len(repair.deployment["deployment"]["resources"]) == 2
+
+
+def test_a_provider_is_made_again_without_a_question() -> None:
+    """It is in no cloud, so that nobody has to judge, and what waits for that is repaired."""
+    repair = planned(operation("pulumi:providers:kubernetes", "p", {}), NAMED)
+    assert repair.unknown == []
+    assert repair.adopt == [NAMED["resource"]["urn"]]
 
 
 def test_an_object_whose_name_was_made_up_is_deleted_since_the_next_one_gets_another() -> None:
@@ -77,14 +115,14 @@ def test_a_half_made_cluster_is_finished_by_up() -> None:
 
 
 def test_everything_half_made_is_deleted_by_down() -> None:
-    repair = planned(NAMED, AUTONAMED, CLUSTER, destroying=True)
+    repair = planned(NAMED, AUTONAMED, CLUSTER, wanted=False)
     ids = [entry["id"] for entry in repair.deployment["deployment"]["resources"][1:]]
     assert ids == ["team/d", "team/c-1a2b3c4d", "local"]
 
 
 def test_an_object_of_the_whole_cluster_is_known_by_its_name_alone() -> None:
     namespace = operation("kubernetes:core/v1:Namespace", "n", {"metadata": {"name": "team"}})
-    repair = planned(namespace, destroying=True)
+    repair = planned(namespace, wanted=False)
     assert repair.deployment["deployment"]["resources"][-1]["id"] == "team"
 
 
@@ -116,6 +154,31 @@ def test_the_lock_of_a_killed_engine_is_stale(tmp_path: Path) -> None:
     assert lock.stale()
 
 
+@contextmanager
+def engine_of(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A running process that is called like the engine."""
+    engine = folder / "pulumi"
+    engine.symlink_to("/bin/sleep")
+    with subprocess.Popen([engine, "60"]) as process:
+        try:
+            # The kernel renames the process a moment after it has started.
+            while Path(f"/proc/{process.pid}/comm").read_text() != "pulumi\n":
+                assert process.poll() is None
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_lock_of_an_engine_whose_end_nobody_has_noticed_is_stale(tmp_path: Path) -> None:
+    """PID 1 of many containers never does."""
+    with engine_of(tmp_path) as process:
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        lock_of(tmp_path, process.pid, socket.gethostname())
+        (lock,) = recovery.locks(f"file://{tmp_path}", "slipway", "local")
+        assert lock.stale()
+
+
 def test_the_lock_of_a_process_number_that_another_program_has_now_is_stale(
     tmp_path: Path,
 ) -> None:
@@ -131,18 +194,10 @@ def test_a_lock_of_another_machine_is_respected(tmp_path: Path) -> None:
 
 
 def test_a_running_engine_is_respected(tmp_path: Path) -> None:
-    engine = tmp_path / "pulumi"
-    engine.symlink_to("/bin/sleep")
-    with subprocess.Popen([engine, "60"]) as process:
-        try:
-            # The kernel renames the process a moment after it has started.
-            while Path(f"/proc/{process.pid}/comm").read_text() != "pulumi\n":
-                assert process.poll() is None
-            lock_of(tmp_path, process.pid, socket.gethostname())
-            held = recovery.locks(f"file://{tmp_path}", "slipway", "local")
-            assert f"process {process.pid}" in str(recovery.held_elsewhere(held))
-        finally:
-            process.kill()
+    with engine_of(tmp_path) as process:
+        lock_of(tmp_path, process.pid, socket.gethostname())
+        held = recovery.locks(f"file://{tmp_path}", "slipway", "local")
+        assert f"process {process.pid}" in str(recovery.held_elsewhere(held))
 
 
 def test_other_backends_have_no_lock_files() -> None:
