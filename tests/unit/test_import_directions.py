@@ -17,6 +17,8 @@ FORBIDDEN = {
     "infra/clusters": ("infra.platform", "apps"),
     "toolchain": ("infra.clusters", "infra.platform", "infra.machine", "apps"),
     "apps/serving/server": ("infra", "pulumi", "toolchain"),
+    # It runs in an environment of its own.
+    "policy": ("infra", "apps", "toolchain"),
 }
 # Only `infra/clusters` knows a cloud.
 CLOUD_SDKS = ("pulumi_aws", "pulumi_azure_native", "pulumi_eks", "pulumi_gcp", "boto3")
