@@ -1,5 +1,6 @@
 """A cluster of Amazon EKS."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import pulumi
@@ -38,7 +39,8 @@ class EksCluster(pulumi.ComponentResource):
     Type token: `slipway:infra:EksCluster`. Resources: an `aws` provider that refuses other
     accounts, the cluster, its roles, access entries for who administrates it, the log group of its
     control plane, the OpenID Connect provider of its tokens, add-ons, nodes, a StorageClass, a
-    `slipway` and a `kubernetes` provider. Components: `EksNetwork`, `EksStores`.
+    `slipway` and a `kubernetes` provider, with Auto Mode another of the objects that make nodes.
+    Components: `EksNetwork`, `EksStores`.
 
     Choices follow the Amazon EKS Best Practices Guide,
     https://docs.aws.amazon.com/eks/latest/best-practices/introduction.html: nodes are private,
@@ -84,10 +86,13 @@ class EksCluster(pulumi.ComponentResource):
         network = EksNetwork("network", settings, protection, within)
         stores = EksStores("cluster", settings, protection, within)
         cluster = self._cluster(resource_name, network, stores, protection)
-        provider = self._kubernetes_provider(resource_name, cluster)
-        self._in_cluster = pulumi.ResourceOptions(parent=self, provider=provider)
-        pods = self._nodes(cluster, network)
-        self._addons(cluster, pods)
+        self._kubeconfig = self._credentials(cluster)
+        admins = self._admins(cluster)
+        nodes = self._nodes(resource_name, cluster, network, admins)
+        # Objects go before what they need: whoever may speak to the cluster, and nodes, on which
+        # controllers take away what their objects own.
+        provider = self._kubernetes_provider(resource_name, cluster, [*admins, *nodes])
+        self._addons(cluster, nodes, provider)
         tokens = iam.OpenIdConnectProvider(
             "tokens",
             url=cluster.identities[0].oidcs[0].issuer,
@@ -188,14 +193,9 @@ class EksCluster(pulumi.ComponentResource):
             ),
         )
 
-    def _kubernetes_provider(self, resource_name: str, cluster: eks.Cluster) -> kubernetes.Provider:
-        """Return the provider that speaks to the cluster, once somebody may."""
-        admins = [
-            resource
-            for principal in self._settings.admins
-            for resource in self._admin(cluster, principal)
-        ]
-        self._kubeconfig = kubeconfig(
+    def _credentials(self, cluster: eks.Cluster) -> pulumi.Output[str]:
+        """Return the kubeconfig, in which the AWS CLI gives out tokens."""
+        return kubeconfig(
             self._settings.name,
             cluster.endpoint,
             cluster.certificate_authority.apply(lambda authority: authority.data or ""),
@@ -209,20 +209,34 @@ class EksCluster(pulumi.ComponentResource):
                 ),
             ),
         )
+
+    def _kubernetes_provider(
+        self, resource_name: str, cluster: eks.Cluster, after: Sequence[pulumi.Resource]
+    ) -> kubernetes.Provider:
         return kubernetes.Provider(
             resource_name,
             kubeconfig=self._kubeconfig,
             cluster_identifier=cluster.endpoint,
             enable_server_side_apply=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=admins),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
+
+    def _admins(self, cluster: eks.Cluster) -> list[pulumi.Resource]:
+        """Let those in who administrate the cluster."""
+        return [
+            resource
+            for principal in self._settings.admins
+            for resource in self._admin(cluster, principal)
+        ]
 
     def _admin(self, cluster: eks.Cluster, principal: str) -> list[pulumi.Resource]:
         """Let a role or user administrate the cluster.
 
         https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html
         """
-        name = f"admin-{principal.rpartition('/')[2]}"
+        # A role and a user, and roles of two accounts, may have one name.
+        whose = principal.partition(":iam::")[2].removeprefix(f"{self._settings.account}:")
+        name = f"admin-{whose}"
         entry = eks.AccessEntry(
             name, cluster_name=cluster.name, principal_arn=principal, opts=self._aws
         )
@@ -236,7 +250,13 @@ class EksCluster(pulumi.ComponentResource):
         )
         return [entry, rights]
 
-    def _nodes(self, cluster: eks.Cluster, network: EksNetwork) -> list[pulumi.Resource]:
+    def _nodes(
+        self,
+        resource_name: str,
+        cluster: eks.Cluster,
+        network: EksNetwork,
+        admins: Sequence[pulumi.Resource],
+    ) -> list[pulumi.Resource]:
         role: ServiceRole = service_role(
             "node-role",
             service_trust("ec2.amazonaws.com"),
@@ -244,12 +264,17 @@ class EksCluster(pulumi.ComponentResource):
             self._aws,
         )
         if self._auto:
+            # Of its own: all that the other one makes waits for the nodes, and goes before them.
+            provider = self._kubernetes_provider(f"{resource_name}-nodes", cluster, admins)
+            in_cluster = pulumi.ResourceOptions(parent=self, provider=provider)
             return auto.auto_nodes(
-                cluster, self._settings, role, network.private, self._aws, self._in_cluster
+                cluster, self._settings, role, network.private, self._aws, in_cluster
             )
         return groups.group_nodes(cluster, self._settings, role, network.private, self._aws)
 
-    def _addons(self, cluster: eks.Cluster, nodes: list[pulumi.Resource]) -> None:
+    def _addons(
+        self, cluster: eks.Cluster, nodes: list[pulumi.Resource], provider: kubernetes.Provider
+    ) -> None:
         # https://docs.aws.amazon.com/eks/latest/userguide/metrics-server.html
         eks.Addon(
             "metrics-server",
@@ -268,7 +293,7 @@ class EksCluster(pulumi.ComponentResource):
             parameters={"type": "gp3", "encrypted": "true"},
             volume_binding_mode="WaitForFirstConsumer",
             allow_volume_expansion=True,
-            opts=self._in_cluster,
+            opts=pulumi.ResourceOptions(parent=self, provider=provider),
         )
 
     def _traits(self, stores: EksStores, identities: Identities) -> ClusterTraits:

@@ -156,6 +156,8 @@ def _group(
         f"pool-{one.name}",
         cluster_name=cluster.name,
         node_role_arn=role.role.arn,
+        # After the control plane: unnamed, nodes would stay at what they began with.
+        version=cluster.version,
         subnet_ids=subnets,
         ami_type=_GPU_IMAGE if one.pool.gpu else _IMAGE,
         capacity_type="SPOT" if one.spot else "ON_DEMAND",

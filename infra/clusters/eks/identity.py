@@ -10,11 +10,15 @@ import pulumi_aws.iam as iam
 from infra.clusters.eks.policies import Statement, policy
 from infra.clusters.eks.stores import EksStores
 from infra.contract import IdentityMetadata, TokenServer, Workload
+from infra.naming import fit
 from infra.settings.cluster.eks import EksClusterSettings
 
 # https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html
 _AGENT: Final = TokenServer("169.254.170.23", 80)
 _AUDIENCE: Final = "sts.amazonaws.com"
+# IAM's limit is 64 characters, of which the last tell a role from the one that replaces it.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_ROLE_NAME_LIMIT: Final = 64 - len("-1234567")
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Identities:
         Args:
             workload: The workload; logical names begin with its namespace and account.
         """
-        name = f"{workload.namespace}-{workload.service_account}"
+        name = fit(f"{workload.namespace}-{workload.service_account}", _ROLE_NAME_LIMIT)
         role = iam.Role(name, assume_role_policy=self._trust(workload), opts=self.opts)
         rights = iam.RolePolicy(
             name, role=role.id, policy=self._rights(workload.namespace), opts=self.opts

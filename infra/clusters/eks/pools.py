@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from infra.clusters.placement import GPU_TAINT
-from infra.settings.cluster.eks import EksPoolSettings
+from infra.settings.cluster.eks import FALLBACK_SUFFIX, EksPoolSettings
 from infra.settings.cluster.pools import POOL_LABEL
 
 
@@ -45,4 +45,4 @@ def nodes(pools: Mapping[str, EksPoolSettings]) -> Iterator[Nodes]:
         }
         yield Nodes(name, pool, pool.spot, pool.min, pool.max, labels, taints)
         if pool.fallback is not None:
-            yield Nodes(f"{name}-on-demand", pool, False, 0, pool.fallback, labels, taints)
+            yield Nodes(f"{name}{FALLBACK_SUFFIX}", pool, False, 0, pool.fallback, labels, taints)

@@ -38,10 +38,17 @@ _INSTANCE = re.compile(
     r"(?P<size>nano|micro|small|medium|large|(?P<times>\d*)xlarge)"
 )
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+# https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html
+_OTHER_PARTITIONS: Final = ("cn-", "eusc-", "us-gov-", "us-iso")
 _ACCOUNT = re.compile(r"\d{12}")
 _PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/[\w+=,.@/-]+")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET_LIMIT: Final = 63
+# Appended to the name of a spot pool: the nodes on demand that stand in for it.
+FALLBACK_SUFFIX: Final = "-on-demand"
+# A node group's name has 63 characters, of which the last tell a group from the one that replaces
+# it: https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateNodegroup.html
+_POOL_NAME_LIMIT: Final = 63 - len(f"pool-{FALLBACK_SUFFIX}-1234567")
 _PRIVATE: Final = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 
 Retention = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2557]
@@ -51,6 +58,11 @@ Retention = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 73
 def _region(value: str) -> str:
     if not _REGION.fullmatch(value):
         raise ValueError(f"`{value}` is not a region of AWS; write one like `eu-central-1`")
+    if value.startswith(_OTHER_PARTITIONS):
+        raise ValueError(
+            f"`{value}` is of another partition of AWS, with names and policies of its own; choose "
+            "a region like `eu-central-1`"
+        )
     return value
 
 
@@ -82,8 +94,15 @@ def _instance(value: str) -> str:
 
 
 def _range(value: str) -> str:
-    if IPv4Network(value).prefixlen == 0:
+    network = IPv4Network(value)
+    if network.prefixlen == 0:
         raise ValueError(f"`{value}` is everybody; name the networks that administrate the cluster")
+    # https://docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html
+    if any(network.overlaps(IPv4Network(block)) for block in _PRIVATE):
+        raise ValueError(
+            f"`{value}` holds private addresses, and EKS sees public ones; write the address at "
+            "which you leave your network, or remove it: in the VPC the API answers anyway"
+        )
     return value
 
 
@@ -229,6 +248,16 @@ class EksClusterSettings(CloudClusterSettings):
                 f"{' or '.join(_PRIVATE)}"
             )
         for name, pool in self.pools.items():
+            if len(name) > _POOL_NAME_LIMIT:
+                yield (
+                    f"`pools.{name}` has {len(name)} characters; shorten it to at most "
+                    f"{_POOL_NAME_LIMIT}"
+                )
+            if pool.spot and f"{name}{FALLBACK_SUFFIX}" in self.pools:
+                yield (
+                    f"`pools.{name}{FALLBACK_SUFFIX}` has the name of the fallback of "
+                    f"`pools.{name}`; choose another"
+                )
             if self.nodes == "auto" and pool.min:
                 yield (
                     f"`pools.{name}.min`: EKS Auto Mode has as many nodes as pods need; remove "

@@ -265,6 +265,58 @@ def test_the_way_to_aws_outlives_the_nodes(either: Program) -> None:
             assert one.urn in cluster.dependencies, one.label
 
 
+def test_objects_go_before_the_nodes_that_their_controllers_run_on(
+    auto: Program, groups: Program
+) -> None:
+    pools = {"pool-general", "pool-gpu", "pool-spot", "pool-spot-on-demand"}
+    for program, needed in ((auto, pools), (groups, {*pools, "aws-ebs-csi-driver", "coredns"})):
+        (provider,) = (
+            one for one in program.of_type("pulumi:providers:kubernetes") if one.name == "cluster"
+        )
+        assert needed <= {urn.rpartition("::")[2] for urn in provider.dependencies}
+        for one in program.of_type("kubernetes:core/v1:Namespace"):
+            assert one.provider.startswith(f"{provider.urn}::"), one.label
+
+
+def test_nodes_of_groups_follow_the_version_of_the_control_plane(groups: Program) -> None:
+    cluster = _one(groups, "aws:eks/cluster:Cluster")
+    for group in groups.of_type("aws:eks/nodeGroup:NodeGroup"):
+        assert group.inputs["version"] == cluster.inputs["version"], group.label
+        # What an autoscaler moves is not moved back.
+        assert group.ignored == ("scalingConfig.desiredSize",), group.label
+
+
+def test_principals_of_one_name_administrate_the_cluster_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admins = [
+        "arn:aws:iam::111122223333:role/platform",
+        "arn:aws:iam::111122223333:user/platform",
+        "arn:aws:iam::444455556666:role/platform",
+    ]
+    program = _variant(tmp_path, monkeypatch, admins=admins)
+    entries = [
+        one for one in program.of_type("aws:eks/accessEntry:AccessEntry") if one.name != "nodes"
+    ]
+    assert sorted(one.inputs["principalArn"] for one in entries) == admins
+    assert len({one.name for one in entries}) == len(admins)
+
+
+def test_the_role_of_a_team_with_a_long_name_has_a_name_that_iam_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = stack_file.read(STACKS["eks"])
+    team = "t" * 63
+    changed = {**raw, "teams": {team: raw["teams"]["vision"]}}
+    changed["models"] = {"digits": {**raw["models"]["digits"], "team": team}}
+    config = {f"slipway:{name}": value for name, value in changed.items()}
+    program = mocked_program.run_stack(yaml.safe_dump({"config": config}), tmp_path, monkeypatch)
+    association = _one(program, "aws:eks/podIdentityAssociation:PodIdentityAssociation")
+    assert association.inputs["namespace"] == team
+    # Pulumi appends a hyphen and seven digits; IAM takes 64 characters.
+    assert all(len(one.name) + 8 <= 64 for one in program.of_type("aws:iam/role:Role"))
+
+
 def test_a_spot_pool_has_nodes_on_demand_that_stand_in(auto: Program, groups: Program) -> None:
     pools = {
         one.inputs["metadata"]["name"]: one.inputs["spec"]
