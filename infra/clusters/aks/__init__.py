@@ -1,5 +1,6 @@
 """A cluster on Azure Kubernetes Service (AKS), with what it needs around it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pulumi
@@ -30,7 +31,8 @@ class AksCluster(pulumi.ComponentResource):
 
     Type token: `slipway:infra:AksCluster`. Resources: an `azure-native` provider, a
     `ResourceGroup`, the components of this folder, a `ManagedCluster`, its
-    `MaintenanceConfiguration`, a `kubernetes` provider.
+    `MaintenanceConfiguration`, a `kubernetes` provider, with node auto-provisioning another of the
+    objects that make nodes.
 
     Args:
         resource_name: Logical name.
@@ -114,23 +116,33 @@ class AksCluster(pulumi.ComponentResource):
 
         They own load balancers and disks, which go while there is something to detach them.
         """
+        if scope.settings.node_provisioning == "auto":
+            # Of its own: all that the other one makes waits for the pools, and goes before them.
+            first = self._kubernetes_provider(f"{resource_name}-nodes", cluster, access, ())
+            inside = pulumi.ResourceOptions(parent=self, providers=[first])
+            made = AksNodePools("pools", scope, inside).pools
+            return self._kubernetes_provider(resource_name, cluster, access, made)
         children = pulumi.ResourceOptions(parent=self)
-        auto = scope.settings.node_provisioning == "auto"
-        pools = () if auto else AksPools("pools", scope, cluster, subnet, children).pools
-        provider = kubernetes.Provider(
+        pools = AksPools("pools", scope, cluster, subnet, children).pools
+        provider = self._kubernetes_provider(resource_name, cluster, access, pools)
+        prefer_spot("prefer-spot", scope, pulumi.ResourceOptions(parent=self, providers=[provider]))
+        return provider
+
+    def _kubernetes_provider(
+        self,
+        resource_name: str,
+        cluster: containerservice.ManagedCluster,
+        access: pulumi.Input[str],
+        after: Sequence[pulumi.Resource],
+    ) -> kubernetes.Provider:
+        return kubernetes.Provider(
             resource_name,
             kubeconfig=access,
             # Without it a kubeconfig that a preview cannot know would replace every object.
             cluster_identifier=cluster.resource_uid,
             enable_server_side_apply=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(pools)),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
-        inside = pulumi.ResourceOptions(parent=self, providers=[provider])
-        if auto:
-            AksNodePools("pools", scope, inside)
-        else:
-            prefer_spot("prefer-spot", scope, inside)
-        return provider
 
 
 def build_aks(settings: AksClusterSettings, protection: Protection) -> ClusterHandle:

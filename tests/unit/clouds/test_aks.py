@@ -257,6 +257,18 @@ def test_objects_of_the_cluster_go_before_its_nodes(program: Program) -> None:
     assert {f"pool-{name}" for name in _pools(program)} <= waited_for
 
 
+def test_objects_go_before_the_nodes_that_karpenter_makes(changed: Callable[..., Program]) -> None:
+    pools = {"cpu": {"vmSize": "Standard_D8ds_v5", "max": 4}}
+    program = changed(nodeProvisioning="auto", pools=pools)
+    (provider,) = (
+        one for one in program.of_type("pulumi:providers:kubernetes") if one.name == "cluster"
+    )
+    (pool,) = (one for one in program.kubernetes() if one.inputs.get("kind") == "NodePool")
+    assert pool.urn in provider.dependencies
+    for one in program.of_type("kubernetes:core/v1:Namespace"):
+        assert one.provider.startswith(f"{provider.urn}::"), one.label
+
+
 # Which nodes there are.
 
 
