@@ -12,7 +12,12 @@ from infra.clusters.placement import GPU_TAINT
 from infra.contract import Placement, Toleration
 from infra.naming import fit, labels
 from infra.settings.cluster.gke import GkeClusterSettings
-from infra.settings.cluster.gke.nodes import POOL_NAME_LIMIT, GkePool, GkeSpotClass
+from infra.settings.cluster.gke.nodes import (
+    FALLBACK_SUFFIX,
+    POOL_NAME_LIMIT,
+    GkePool,
+    GkeSpotClass,
+)
 from infra.settings.cluster.pools import POOL_LABEL
 
 ACCELERATOR: Final = "cloud.google.com/gke-accelerator"
@@ -91,7 +96,7 @@ def node_pools(
         made.append(_node_pool(name, args, opts))
         if pool.fallback is not None:
             stand_in = replace(args, spot=False, fewest=0, most=pool.fallback)
-            logical = fit(f"{name}-on-demand", POOL_NAME_LIMIT)
+            logical = fit(f"{name}{FALLBACK_SUFFIX}", POOL_NAME_LIMIT)
             made.append(_node_pool(logical, stand_in, opts))
     return made
 
@@ -198,8 +203,15 @@ def _accelerators(pool: GkePool) -> list[container.NodePoolNodeConfigGuestAccele
 
 
 def _taints(args: PoolArgs) -> list[container.NodePoolNodeConfigTaintArgs]:
-    """Return the taints of a pool; that of GPU nodes GKE adds itself."""
-    kept_for = {POOL_LABEL: args.name} if args.pool.spot else {}
+    """Return the taints of a pool.
+
+    That of GPU nodes GKE adds itself, but only where another pool is there before, and the first
+    pools are made at once (https://cloud.google.com/kubernetes-engine/docs/how-to/gpus#create).
+    """
+    kept_for = {
+        **({GPU_TAINT: "present"} if args.pool.gpu else {}),
+        **({POOL_LABEL: args.name} if args.pool.spot else {}),
+    }
     if args.pool.system:
         kept_for[_SYSTEM_TAINT] = "true"
     return [

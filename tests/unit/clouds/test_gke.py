@@ -575,6 +575,20 @@ def test_spot_nodes_and_their_stand_ins_take_the_same_pods(run: Run) -> None:
     assert made["main"]["nodeConfig"]["taints"] == []
 
 
+def test_a_gpu_pool_keeps_others_away_whichever_pool_is_made_first(run: Run) -> None:
+    l4 = {"machine": "g2-standard-8", "gpu": True, "max": 4}
+    pools = {
+        **STANDARD["pools"],
+        "l4": l4,
+        "spot": {**l4, "spot": True, "fallback": 1},
+    }
+    made = _pools(run({**STANDARD, "pools": pools}))
+    gpu = {"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}
+    for name in ("l4", "spot", "spot-on-demand"):
+        assert gpu in made[name]["nodeConfig"]["taints"], name
+    assert gpu not in made["main"]["nodeConfig"]["taints"]
+
+
 def test_a_class_of_spot_nodes_of_autopilot_falls_back_on_demand(run: Run) -> None:
     spot = {"batch": {"series": "n2"}, "l4": {"accelerator": "nvidia-l4"}}
     program = run({**CLUSTER, "autopilot": {"spot": spot}})

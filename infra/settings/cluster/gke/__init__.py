@@ -14,6 +14,7 @@ from infra.settings.cluster.gke.network import (
     GkeNetworkSettings,
 )
 from infra.settings.cluster.gke.nodes import (
+    FALLBACK_SUFFIX,
     GkeAutopilotSettings,
     GkeAutoProvisioningSettings,
     GkePool,
@@ -221,6 +222,12 @@ class GkeClusterSettings(CloudClusterSettings):
             refuse_without_plain_pool(
                 {name: pool for name, pool in pools.items() if not pool.system}
             )
+        for name, pool in pools.items():
+            if pool.spot and f"{name}{FALLBACK_SUFFIX}" in pools:
+                raise ValueError(
+                    f"`{name}{FALLBACK_SUFFIX}` has the name of the fallback of `{name}`; choose "
+                    "another"
+                )
         nodes = sum(pool.most_nodes for pool in pools.values())
         if network is not None and nodes > network.most_nodes:
             raise ValueError(

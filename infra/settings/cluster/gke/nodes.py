@@ -25,6 +25,8 @@ Gpu = Literal[
 # Google's limit is 40 characters, of which 8 tell a pool from the one that replaces it.
 # https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters.nodePools
 POOL_NAME_LIMIT: Final = 40 - len("-1234567")
+# Appended to the name of a spot pool: the nodes on demand that stand in for it.
+FALLBACK_SUFFIX: Final = "-on-demand"
 
 _LABEL = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 _SERIES = re.compile(r"[a-z]\d+[a-z]?")
