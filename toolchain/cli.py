@@ -58,7 +58,7 @@ def report(line: str) -> None:
 def _run(command: str, name: str, further: Sequence[str], backup: str | None) -> int:
     match command:
         case "doctor":
-            return doctor.run(print_line=_say, report=report)
+            return doctor.run(name, print_line=_say, report=report)
         case "ensure":
             programs.ensure(_everything(), report)
         case "up":

@@ -142,11 +142,8 @@ class EksPoolSettings(PoolSettings):
 
     @property
     def largest(self) -> int:
-        """The vCPUs of its largest type: two in `large`, four for each `xlarge`."""
-        return max(
-            4 * int(match["times"] or 1) if match["times"] is not None else 2
-            for match in map(_parts, self.instance_types)
-        )
+        """The vCPUs of its largest type."""
+        return max(map(vcpus, self.instance_types))
 
 
 class EksClusterSettings(CloudClusterSettings):
@@ -268,6 +265,17 @@ class EksClusterSettings(CloudClusterSettings):
                     f"`pools.{name}.min` is 0: no node of a group would take the platform's pods; "
                     "set it to at least 1, or choose `nodes: auto`"
                 )
+
+
+def category(instance_type: str) -> str:
+    """Return the category of a type of instance, as `m` of `m7i.xlarge`."""
+    return _parts(instance_type)["category"]
+
+
+def vcpus(instance_type: str) -> int:
+    """Return the vCPUs of a type of instance: two in `large`, four for each `xlarge`."""
+    times = _parts(instance_type)["times"]
+    return 2 if times is None else 4 * int(times or 1)
 
 
 def _parts(instance_type: str) -> re.Match[str]:
