@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Final
 
 from infra.settings import (
     AksClusterSettings,
@@ -19,6 +20,9 @@ from toolchain.doctor.asking import Ask
 from toolchain.doctor.finding import Finding
 from toolchain.progress import Report
 from toolchain.stack import needed
+
+_PROVIDERS: Final = {"eks": "aws", "aks": "azure-native", "gke": "gcp"}
+"""What Pulumi calls the cloud of a kind of cluster."""
 
 
 def run(
@@ -66,6 +70,7 @@ def _findings(stack: str, report: Report, ask: Ask) -> list[Finding]:
         *machine.machine([name for name in wanted if name not in programs.SYSTEM], local=local),
         *machine.pinned(wanted, every=not local),
         *machine.plugin(report),
+        *(machine.provider(_PROVIDERS[kind]) for kind in _PROVIDERS if kind == cluster.kind),
         *_cluster(cluster, ask),
     ]
 

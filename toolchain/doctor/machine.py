@@ -1,13 +1,15 @@
 """What this machine has, what it can get, and what of it stands in the way."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable
+from importlib import metadata
 from typing import Final
 
 from infra import versions
 from infra.settings import LocalClusterSettings
-from toolchain import cache, host, plugins, programs
+from toolchain import cache, download, env, host, plugins, programs
 from toolchain.doctor.finding import Finding
 from toolchain.errors import SlipwayError
 from toolchain.local_cluster import (
@@ -106,6 +108,41 @@ def plugin(report: Report) -> list[Finding]:
         plugins.ensure_kubernetes(report, ask_again=True)
     which = plugins.which_kubernetes()
     return [Finding("ok", f"{name}: {which}") if which else Finding("note", f"{name}: not yet")]
+
+
+def provider(package: str) -> Finding:
+    """Judge the engine's plug-in for a cloud, whose version is that of the Python package.
+
+    Args:
+        package: What Pulumi calls the cloud.
+    """
+    try:
+        version = metadata.version(f"pulumi-{package}")
+    except metadata.PackageNotFoundError:
+        return Finding(
+            "missing",
+            f"the Python package pulumi-{package} is not installed: run `make doctor` with the "
+            "stack's name in STACK, or install requirements-clouds.lock",
+        )
+    title = f"{package} plug-in {version}"
+    folder = env.pulumi_home() / "plugins" / f"resource-{package}-v{version}"
+    # The engine keeps `<folder>.partial` until an installation is complete.
+    if folder.is_dir() and not folder.with_name(f"{folder.name}.partial").exists():
+        return Finding("ok", f"{title}: {folder}")
+    on_path = shutil.which(f"pulumi-resource-{package}")
+    if on_path is not None:
+        return Finding("note", f"{title}: the engine takes {on_path}, whatever its version")
+    if os.environ.get("PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES"):
+        return Finding("note", f"{title}: not yet; the engine takes it from where that is set")
+    name = f"pulumi-resource-{package}-v{version}-linux-{host.architecture()}.tar.gz"
+    refused = download.refusal(f"https://get.pulumi.com/releases/plugins/{name}")
+    if refused is None:
+        return Finding("note", f"{title}: not yet; the engine takes it from its publisher")
+    return Finding(
+        "missing",
+        f"{title}: {refused}; set PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES, or run `pulumi plugin "
+        f"install resource {package} {version} --file <archive>` in `make shell`",
+    )
 
 
 def local_cluster(settings: LocalClusterSettings) -> list[Finding]:
