@@ -13,6 +13,22 @@ from toolchain import doctor, env, programs, project
 from toolchain.errors import SlipwayError
 from toolchain.stack import Stack
 
+COMMANDS: Final = (
+    "up",
+    "preview",
+    "down",
+    "drift",
+    "plan-digest",
+    "state",
+    "restore",
+    "unlock",
+    "ensure",
+    "doctor",
+    "env",
+    "shell",
+)
+"""What the command line can be asked to do."""
+
 _DRIFT: Final = 2
 """Exit code of `drift` when something was changed outside of Pulumi."""
 
@@ -136,17 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m toolchain", allow_abbrev=False)
     parser.add_argument(
         "command",
-        choices=(
-            "up",
-            "preview",
-            "down",
-            "drift",
-            "plan-digest",
-            "ensure",
-            "doctor",
-            "env",
-            "shell",
-        ),
+        choices=COMMANDS,
         help="up, preview, down and drift hand further arguments to pulumi",
     )
     parser.add_argument("--stack", default=project.LOCAL_STACK, help="default: %(default)s")

@@ -2,6 +2,7 @@
 
 import fcntl
 import multiprocessing
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ def test_an_unknown_stack_names_those_that_exist(capsys: pytest.CaptureFixture[s
     error = capsys.readouterr().err
     assert error.startswith("error: STACK=prod: there is no Pulumi.prod.yaml")
     assert "local" in error
+
+
+def test_every_target_that_runs_the_command_line_is_one_of_its_commands() -> None:
+    makefile = (project.ROOT / "Makefile").read_text()
+    rules = re.findall(r"^([a-z -]+):.*\n\t@\$\(TOOLCHAIN\) \$@", makefile, re.MULTILINE)
+    targets = {target for rule in rules for target in rule.split()}
+    assert {"up", "state", "restore", "unlock"} <= targets
+    assert targets <= set(cli.COMMANDS)
 
 
 @pytest.mark.parametrize("name", ["../x", "a b", "", "x/y"])
