@@ -101,30 +101,7 @@ def one_context(settings: ExistingClusterSettings) -> dict[str, Any]:
     Raises:
         SettingsError: The file cannot be read, or has no such context.
     """
-    path = Path(
-        settings.kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
-    ).expanduser()
-    where = key("cluster", "kubeconfig")
-    try:
-        raw = yaml.safe_load(path.read_text())
-    except OSError as error:
-        reason = error.strerror or error
-        raise SettingsError(
-            [f"{where}: cannot read {path}: {reason}; correct the path, or set KUBECONFIG"]
-        ) from error
-    except yaml.YAMLError as error:
-        raise SettingsError([f"{where}: {path} is not YAML; correct the file"]) from error
-    if not isinstance(raw, Mapping):
-        raise SettingsError([f"{where}: {path} is no kubeconfig; correct the path"])
-    context = _named(raw, "contexts", settings.context)
-    if context is None:
-        known = [str(item.get("name")) for item in raw.get("contexts") or []]
-        raise SettingsError(
-            [
-                f"{key('cluster', 'context')}: {path} has no context `{settings.context}`; "
-                f"{suggest(settings.context, known)}"
-            ]
-        )
+    path, raw, context = _find(settings)
     inner = context["context"]
     cluster = _named(raw, "clusters", inner.get("cluster"))
     user = _named(raw, "users", inner.get("user"))
@@ -143,6 +120,51 @@ def one_context(settings: ExistingClusterSettings) -> dict[str, Any]:
         "contexts": [dict(context)],
         "current-context": settings.context,
     }
+
+
+def _find(
+    settings: ExistingClusterSettings,
+) -> tuple[Path, Mapping[str, Any], Mapping[str, Any]]:
+    """Return the first kubeconfig that has the context, and the context."""
+    read = {path: _read(path) for path in _files(settings)}
+    for path, raw in read.items():
+        context = _named(raw, "contexts", settings.context)
+        if context is not None:
+            return path, raw, context
+    known = [str(item.get("name")) for raw in read.values() for item in raw.get("contexts") or []]
+    raise SettingsError(
+        [
+            f"{key('cluster', 'context')}: {', '.join(map(str, read))} has no context "
+            f"`{settings.context}`; {suggest(settings.context, known)}"
+        ]
+    )
+
+
+def _files(settings: ExistingClusterSettings) -> list[Path]:
+    """Return where kubeconfigs may be: of several, as KUBECONFIG may name, those that are there.
+
+    https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
+    """
+    listed = [name for name in os.environ.get("KUBECONFIG", "").split(os.pathsep) if name]
+    names = [settings.kubeconfig] if settings.kubeconfig else listed or ["~/.kube/config"]
+    paths = [Path(name).expanduser() for name in names]
+    return [path for path in paths if path.is_file()] or paths[:1]
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    where = key("cluster", "kubeconfig")
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingsError(
+            [f"{where}: cannot read {path}: {reason}; correct the path, or set KUBECONFIG"]
+        ) from error
+    except yaml.YAMLError as error:
+        raise SettingsError([f"{where}: {path} is not YAML; correct the file"]) from error
+    if not isinstance(raw, Mapping):
+        raise SettingsError([f"{where}: {path} is no kubeconfig; correct the path"])
+    return raw
 
 
 def _named(raw: Mapping[str, Any], kind: str, name: object) -> Mapping[str, Any] | None:

@@ -1,6 +1,7 @@
 """A cluster that somebody else made: found by its context, and left as it is."""
 
 import base64
+import os
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,19 @@ def test_kubeconfig_of_the_environment_is_the_default(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(path))
     assert one_context(_settings("two"))["clusters"][0]["name"] == "b"
+
+
+def test_a_context_is_looked_for_in_every_file_that_the_environment_lists(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = path.with_name("first.yaml")
+    first.write_text(yaml.safe_dump({"contexts": [{"name": "three", "context": {}}]}))
+    listed = [path.with_name("gone.yaml"), first, path]
+    monkeypatch.setenv("KUBECONFIG", os.pathsep.join(map(str, listed)))
+    assert one_context(_settings("two"))["clusters"][0]["name"] == "b"
+    with pytest.raises(SettingsError, match="did you mean `three`") as caught:
+        one_context(_settings("thre"))
+    assert str(first) in str(caught.value) and str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize(
