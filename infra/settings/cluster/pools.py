@@ -2,11 +2,13 @@
 
 Pods reach a pool by what its nodes carry, and that is the same on every cloud:
 
+- all nodes: the label `POOL_LABEL`, with the pool's name in the settings; in clouds' own labels it
+  has a suffix, or is missing. A model chooses them with
+  `nodeSelector: {slipway.local/pool: <pool>}`;
 - nodes with GPUs: the label `GPU_LABEL`, and the taint `nvidia.com/gpu`, which pods that ask for
   GPUs tolerate;
-- spot nodes, and the nodes that stand in for them: the label and the taint `POOL_LABEL`, with the
-  pool's name. A model chooses them with `nodeSelector: {slipway.local/pool: <pool>}`; nothing else
-  runs there, so that the platform outlives a node that is taken back.
+- spot nodes, and the nodes that stand in for them: the taint `POOL_LABEL`, so that nothing else
+  runs there and the platform outlives a node that is taken back.
 """
 
 from collections.abc import Mapping
@@ -66,8 +68,8 @@ class PoolSettings(StrictModel):
             name: Name of the pool.
         """
         return {
+            POOL_LABEL: name,
             **({GPU_LABEL: "true"} if self.gpu else {}),
-            **({POOL_LABEL: name} if self.spot else {}),
         }
 
 

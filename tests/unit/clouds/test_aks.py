@@ -334,7 +334,7 @@ def test_the_autoscaler_tries_spot_before_its_fallback(program: Program) -> None
 
 def test_nodes_with_gpus_are_set_apart_and_upgraded_without_a_further_one(program: Program) -> None:
     gpu = _pools(program)["gpu"]
-    assert gpu["nodeLabels"] == {"slipway.local/gpu": "true"}
+    assert gpu["nodeLabels"] == {"slipway.local/gpu": "true", "slipway.local/pool": "gpu"}
     assert gpu["nodeTaints"] == ["nvidia.com/gpu=present:NoSchedule"]
     assert gpu["upgradeSettings"] == {"maxSurge": "0", "maxUnavailable": "1"}
 

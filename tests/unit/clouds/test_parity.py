@@ -1,14 +1,16 @@
 """What every kind of cluster can do, and what every cloud can beyond that."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 import yaml
 
 from infra import settings
 from infra.contract import ClusterTraits
-from tests.unit.clouds.built import CLOUDS, KINDS, Built, usual
+from infra.settings import stack_file
+from tests.unit.clouds.built import CLOUDS, KINDS, STACKS, Built, usual
 
 
 @pytest.fixture(name="built", params=KINDS, scope="module")
@@ -31,6 +33,15 @@ CAPABILITIES: dict[str, Callable[[ClusterTraits], object]] = {
     "a place for GPU pods": lambda traits: traits.gpu is not None and traits.gpu.node_selector,
     "a registry": lambda traits: traits.registry,
     "a store of models": lambda traits: traits.models,
+}
+
+# What the nodes carry that a resource makes.
+NODE_LABELS: dict[str, Callable[[Mapping[str, Any]], Mapping[str, str]]] = {
+    "azure-native:containerservice:AgentPool": lambda inputs: inputs["nodeLabels"],
+    "gcp:container/nodePool:NodePool": lambda inputs: inputs["nodeConfig"]["labels"],
+    "kubernetes:karpenter.sh/v1:NodePool": lambda inputs: inputs["spec"]["template"]["metadata"][
+        "labels"
+    ],
 }
 
 
@@ -70,6 +81,17 @@ def test_what_pods_tolerate_and_select_is_the_same_on_every_kind(built: Built) -
     assert "nvidia.com/gpu" not in {one.key for one in traits.cpu.tolerations}
     if traits.gpu is not None:
         assert "nvidia.com/gpu" in {one.key for one in traits.gpu.tolerations}
+
+
+def test_a_model_chooses_any_pool_by_one_label_on_every_cloud(cloud: Built) -> None:
+    carried = [
+        labels(resource.inputs)
+        for resource in cloud.program.resources
+        for type_, labels in NODE_LABELS.items()
+        if resource.type == type_
+    ]
+    pools = stack_file.read(STACKS[str(cloud.cluster.exports["kind"])])["cluster"]["pools"]
+    assert {labels["slipway.local/pool"] for labels in carried} == set(pools)
 
 
 def test_no_kubeconfig_of_a_cloud_holds_a_key(cloud: Built) -> None:
