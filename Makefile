@@ -9,11 +9,12 @@ PYTHON := .venv/bin/python
 TOOLCHAIN := $(PYTHON) -m toolchain
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down drift plan-digest state restore unlock test lint doctor shell bench lock setup setup-stack setup-clouds
+.PHONY: help up preview policy down drift plan-digest state restore unlock test lint doctor shell bench lock setup setup-stack setup-clouds
 
 help:
 	@echo "make up       bring the stack up and send a model's held-out data through the gateway"
 	@echo "make preview  show what 'make up' would change; with REPORT=report.md, as a report"
+	@echo "make policy   show the same, and fail where it breaks a rule of policy/"
 	@echo "make down     destroy the stack"
 	@echo "make drift    what was changed outside of Pulumi; with REPORT=drift.md, as a report"
 	@echo "make test     everything: lint, pure tests, the engine, a real cluster"
@@ -39,7 +40,7 @@ setup-stack:
 setup-clouds:
 	@toolchain/bootstrap.sh --clouds
 
-up down doctor shell plan-digest state unlock: setup-stack
+up policy down doctor shell plan-digest state unlock: setup-stack
 	@$(TOOLCHAIN) $@ --stack "$(STACK)" $(ARGS)
 
 # With REPORT=report.md a reviewer's report, of several stacks too: STACK=all, STACK="local prod".

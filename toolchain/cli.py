@@ -16,6 +16,7 @@ from toolchain.stack import Stack
 COMMANDS: Final = (
     "up",
     "preview",
+    "policy",
     "down",
     "drift",
     "plan-digest",
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (
         further
         and [parsed.command, *further] != ["unlock", "--force"]
-        and parsed.command not in ("up", "preview", "down", "drift")
+        and parsed.command not in ("up", "preview", "policy", "down", "drift")
     ):
         _say(f"error: {parsed.command} takes no {further[0]}")
         return 2
@@ -81,6 +82,8 @@ def _run(command: str, name: str, further: Sequence[str], backup: str | None) ->
             Stack(name, report).up(further)
         case "preview":
             Stack(name, report).preview(further)
+        case "policy":
+            Stack(name, report).policy(further)
         case "down":
             Stack(name, report).down(further)
         case "state":
@@ -153,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "command",
         choices=COMMANDS,
-        help="up, preview, down and drift hand further arguments to pulumi",
+        help="up, preview, policy, down and drift hand further arguments to pulumi",
     )
     parser.add_argument("--stack", default=project.LOCAL_STACK, help="default: %(default)s")
     parser.add_argument("--backup", help="of restore: its name; default: the newest")

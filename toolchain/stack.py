@@ -22,6 +22,7 @@ from toolchain import (
     local_cluster,
     parts,
     plugins,
+    policy_pack,
     programs,
     project,
     recovery,
@@ -82,6 +83,11 @@ class Stack:
     def preview(self, arguments: Sequence[str]) -> None:
         """Show what `up` would change."""
         self._previewing()[1].preview(["--diff", *arguments])
+
+    def policy(self, arguments: Sequence[str]) -> None:
+        """Show what `up` would change, and fail where that breaks a rule of `policy/`."""
+        pack = policy_pack.ensure(self._report)
+        self._previewing()[1].preview(["--policy-pack", str(pack), *arguments])
 
     def planned(self, arguments: Sequence[str]) -> tuple[Settings, dict[str, Any]]:
         """Return the settings, and the engine's digest of what `up` would change."""
