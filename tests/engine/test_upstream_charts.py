@@ -9,8 +9,12 @@ import yaml
 
 from infra import versions
 from infra.platform.definitions import read_definitions
+from slipway_policy.exemptions import EXEMPTIONS
+from slipway_policy.rule import Resource
+from slipway_policy.rules import RULES, broken
 from tests.unit import placed_program
 from toolchain import programs
+from toolchain.kubernetes_plugin.components import children
 
 pytestmark = pytest.mark.engine
 
@@ -55,7 +59,8 @@ def _rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
         name = asked.inputs["name"]
         values = folder / f"{name}.json"
         values.write_text(json.dumps(asked.inputs["values"]))
-        done = _helm(name, "--values", str(values))
+        namespace = asked.inputs["namespace"]
+        done = _helm(name, "--values", str(values), "--namespace", namespace)
         assert done.returncode == 0, done.stderr
         objects[name] = [item for item in yaml.safe_load_all(done.stdout) if item]
     return objects
@@ -72,6 +77,31 @@ def test_every_pod_of_a_chart_runs_where_the_cluster_says(rendered: dict[str, li
     assert len(pods) >= 7
     lacking = {label: placed_program.unplaced(pod) for label, pod in pods.items()}
     assert {label: fields for label, fields in lacking.items() if fields} == {}
+
+
+def test_every_object_of_a_chart_keeps_the_rules_of_the_policy_pack(
+    rendered: dict[str, list[Any]],
+) -> None:
+    resources = [
+        Resource(children.type_token(item), children.logical_name(item, name), item)
+        for name, objects in rendered.items()
+        for item in objects
+        # The plug-in leaves hooks out.
+        if "helm.sh/hook" not in (item["metadata"].get("annotations") or {})
+    ]
+    assert [
+        f"{rule.name}: {resource.type} {resource.name}: {violation}"
+        for resource in resources
+        for rule in RULES
+        for violation in broken(rule, resource)
+    ] == []
+    checks = {rule.name: rule.check for rule in RULES}
+    for exemption in EXEMPTIONS:
+        if ":" in exemption.name:
+            (found,) = (
+                one for one in resources if (one.type, one.name) == (exemption.type, exemption.name)
+            )
+            assert list(checks[exemption.rule](found)), f"no longer needed: {exemption}"
 
 
 @pytest.mark.parametrize("program", TYPES)
