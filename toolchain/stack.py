@@ -85,9 +85,13 @@ class Stack:
         self._previewing()[1].preview(["--diff", *arguments])
 
     def policy(self, arguments: Sequence[str]) -> None:
-        """Show what `up` would change, and fail where that breaks a rule of `policy/`."""
+        """Show what `up` would change, and fail where that breaks a rule of `policy/`.
+
+        What is protected is no error here: the report of a preview judges that.
+        """
         pack = policy_pack.ensure(self._report)
-        self._previewing()[1].preview(["--policy-pack", str(pack), *arguments])
+        _, engine = self._previewing()
+        engine.preview(["--ignore-protect", "--policy-pack", str(pack), *arguments])
 
     def planned(self, arguments: Sequence[str]) -> tuple[Settings, dict[str, Any]]:
         """Return the settings, and the engine's digest of what `up` would change."""
