@@ -72,7 +72,8 @@ class ControlPlane:
                 "service-account-issuer": self.url,
                 "service-account-key-file": str(key),
                 "service-account-signing-key-file": str(key),
-                "service-cluster-ip-range": "10.0.0.0/24",
+                # Room for the Services of 500 models and more.
+                "service-cluster-ip-range": "10.0.0.0/20",
             },
         )
         self._await_ready()
