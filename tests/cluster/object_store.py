@@ -1,9 +1,6 @@
 """A store that speaks S3 for tests: `versitygw`, on the machine's end of a local cluster's link."""
 
 import subprocess
-import urllib.error
-import urllib.request
-from functools import partial
 from pathlib import Path
 
 from tests import waiting
@@ -13,8 +10,6 @@ from toolchain.local_cluster import state
 
 REGION = "eu-central-1"
 ACCESS_KEY = "tests"
-
-_until = partial(waiting.until, patience=30.0, pause=0.05)
 
 
 class ObjectStore:
@@ -46,7 +41,7 @@ class ObjectStore:
                 stderr=log,
             )
         try:
-            _until(self._answers, "the store answers")
+            waiting.until_answers(self._process, self.url, patience=30.0)
         except BaseException:
             self.stop()
             raise
@@ -61,14 +56,3 @@ class ObjectStore:
         """End the server."""
         self._process.terminate()
         self._process.wait()
-
-    def _answers(self) -> bool:
-        assert self._process.poll() is None, "the store ended; see its log"
-        try:
-            urllib.request.urlopen(self.url, timeout=10).close()
-        except urllib.error.HTTPError:
-            # Who asks is nobody it knows.
-            return True
-        except OSError:
-            return False
-        return True

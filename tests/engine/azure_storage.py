@@ -5,9 +5,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import urllib.error
-import urllib.request
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,8 +16,6 @@ from toolchain import cache
 ACCOUNT = "slipwaytests"
 STORAGE = f"{ACCOUNT}.blob.core.windows.net"
 _LOCK = Path(__file__).parent / "azurite"
-
-_until = partial(waiting.until, patience=60.0, pause=0.05)
 
 
 class AzureStorage:
@@ -48,7 +43,7 @@ class AzureStorage:
                 stderr=log,
             )
         try:
-            _until(self._answers, "the store answers")
+            waiting.until_answers(self._process, self._url, patience=60.0)
         except BaseException:
             self.stop()
             raise
@@ -57,17 +52,6 @@ class AzureStorage:
         """End the server."""
         self._process.terminate()
         self._process.wait()
-
-    def _answers(self) -> bool:
-        assert self._process.poll() is None, "the store ended; see its log"
-        try:
-            urllib.request.urlopen(self._url, timeout=10).close()
-        except urllib.error.HTTPError:
-            # Who asks is nobody it knows.
-            return True
-        except OSError:
-            return False
-        return True
 
 
 def _packages() -> Path:
